@@ -1,0 +1,1 @@
+"""Pipelines and the providers that answer them."""

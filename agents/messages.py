@@ -1,0 +1,75 @@
+"""The words of the agents: message, task, prompt, and the two events of an answer."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Literal
+
+from msgspec import Raw, Struct
+
+from metering.usage import Usage
+from pricing_tables.model import Model
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Message(Struct, frozen=True):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+class Sampling(Struct, frozen=True):
+    """How an answer is drawn; None leaves the choice to the provider."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+
+
+class Task(Struct, frozen=True):
+    """What a caller asks of a pipeline, past the edge."""
+
+    message: str
+    model: Model
+    history: tuple[Message, ...] = ()
+    sampling: Sampling = Sampling()
+    stream: bool = False
+    project_id: str | None = None
+    sources: tuple[str, ...] = ()
+    user: str | None = None
+
+
+class Prompt(Struct, frozen=True):
+    """What one upstream call is asked.
+
+    `stream` says how the provider is asked: false asks for a whole answer, which then comes as one Text.
+    `schema` is a JSON schema that the answer must satisfy, for providers that can constrain; others ignore it.
+    """
+
+    model: Model
+    messages: Sequence[Message]
+    sampling: Sampling = Sampling()
+    stream: bool = False
+    schema: Raw | None = None
+    user: str | None = None
+
+
+class Text(Struct, frozen=True):
+    """Pieces of the answer that arrived together, in order, each as the provider cut it."""
+
+    pieces: list[str]
+
+
+class Done(Struct, frozen=True):
+    """The end of a whole answer.
+
+    `usage` is None when the provider gave none or gave an absurd one; `usage_refused` then says what was wrong.
+    """
+
+    usage: Usage | None = None
+    usage_refused: str | None = None
+    finish_reason: str | None = None
+
+
+Event = Text | Done
+Events = AsyncGenerator[Event, None]

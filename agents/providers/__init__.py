@@ -1,0 +1,1 @@
+"""Everything that answers a prompt with a stream of events."""

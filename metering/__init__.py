@@ -1,0 +1,1 @@
+"""What a request consumed: tokens, euros, energy, grams, water, and the book that keeps them."""

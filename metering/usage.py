@@ -1,0 +1,41 @@
+"""Tokens of one upstream call, in disjoint buckets."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+MOST_TOKENS = 10_000_000  # no model's window comes near; a larger count is a broken or hostile one
+
+UsageSource = Literal["provider", "estimated"]
+
+
+class UsageAbsurd(ValueError):
+    """The provider's token counts contradict themselves or the answer."""
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Counts that never overlap: each token is in exactly one bucket.
+
+    `busy_s` is the processor time of the call as a share of the whole machine, in seconds, for providers that
+    measure it (the embedded ones do); None elsewhere.
+    """
+
+    input_uncached: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output_visible: int = 0
+    reasoning: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+    source: UsageSource = "provider"
+    busy_s: float | None = None
+
+    @property
+    def input_tokens(self) -> int:
+        """Everything that was read: uncached, cached and audio."""
+        return self.input_uncached + self.cache_read + self.cache_write + self.audio_input
+
+    @property
+    def output_tokens(self) -> int:
+        """Everything that was generated: visible, reasoning and audio."""
+        return self.output_visible + self.reasoning + self.audio_output

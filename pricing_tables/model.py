@@ -1,0 +1,92 @@
+"""The words of the catalogue: a model, its dated prices and its carbon basis."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+Currency = Literal["EUR", "USD"]
+Tokenizer = Literal["o200k_base", "cl100k_base", "tekken"]
+ONE_MILLION = Decimal(1_000_000)
+
+
+class Tier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rates of a whole request once its input passes a threshold: a cliff, not a slice."""
+
+    input_tokens_above: int
+    input: Decimal
+    output: Decimal
+    cached_input: Decimal | None = None
+
+
+class Price(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One dated row: what a model costs from `effective_from` on, per million tokens; rows are never edited.
+
+    `cached_input` is a price, `cached_input_factor` a factor of `input`; at most one is given, none means that
+    cached input costs as much as any. `audio_minute` prices audio input by its duration.
+    """
+
+    effective_from: date
+    currency: Currency
+    input: Decimal
+    output: Decimal
+    cached_input: Decimal | None = None
+    cached_input_factor: Decimal | None = None
+    cache_write: Decimal | None = None
+    audio_minute: Decimal | None = None
+    tiers: tuple[Tier, ...] = ()
+    source: str
+    retrieved: date
+
+
+class ByName(Struct, frozen=True, tag="ecologits"):
+    """Carbon by an EcoLogits record: its provider and model names."""
+
+    provider: str
+    name: str
+
+
+class ByParameters(Struct, frozen=True, tag="parameters", kw_only=True):
+    """Carbon by architecture, in billions of parameters, as EcoLogits computes an open model."""
+
+    active_params_b: float
+    total_params_b: float
+
+
+class ByPower(Struct, frozen=True, tag="measured_power"):
+    """Carbon by measured time: watts at full load of the machine that answers."""
+
+    watts: float
+
+
+class CarbonUnknown(Struct, frozen=True, tag="unknown"):
+    """Carbon stated as unknown: its figures are null, with a warning."""
+
+
+Carbon = ByName | ByParameters | ByPower | CarbonUnknown
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """One catalogued model: who serves it, what it costs, what its carbon rests on.
+
+    `canonical` is the one id used for price and carbon alike, whatever name was asked or echoed.
+    `zone` is an ISO alpha-3 electricity mix, None for the basis's own default; `pue` likewise.
+    """
+
+    name: str
+    provider: str
+    upstream: str
+    canonical: str
+    context_window: int
+    description: str
+    prices: tuple[Price, ...]
+    carbon: Carbon
+    aliases: tuple[str, ...] = ()
+    tokenizer: Tokenizer = "o200k_base"
+    zone: str | None = None
+    pue: float | None = None
+    embedded: bool = False
+
+    def __hash__(self) -> int:
+        return hash(self.name)

@@ -1,0 +1,1 @@
+"""What a person or a program meets: HTTP, command line and the composition root."""

@@ -1,0 +1,1 @@
+"""Mechanism of keeping: engines, migrations and the group-commit writer, without any domain."""
