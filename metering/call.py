@@ -1,0 +1,111 @@
+"""One upstream call while it runs: its clock, what it was asked, what it said, how it ended."""
+
+import time
+from collections.abc import Sequence
+
+from metering.receipt import CallStatus
+from metering.usage import Usage
+from pricing_tables.model import Model
+
+
+class Call:
+    """A stopwatch and a tally around one upstream call.
+
+    Args:
+        model: Who is asked.
+        asked: The texts that were sent, for an estimate when the provider's count is lost.
+
+    """
+
+    __slots__ = (
+        "accepted",
+        "asked",
+        "ended",
+        "failure",
+        "first",
+        "model",
+        "pieces",
+        "refusal",
+        "started",
+        "status",
+        "usage",
+    )
+
+    def __init__(self, model: Model, asked: Sequence[str]) -> None:
+        self.model = model
+        self.asked = asked
+        self.started = time.perf_counter()
+        self.first: float | None = None
+        self.ended: float | None = None
+        self.pieces: list[list[str]] = []
+        self.status: CallStatus = "ok"
+        self.usage: Usage | None = None
+        self.refusal: str | None = None
+        self.failure: str | None = None
+        self.accepted = True
+
+    def saw(self, pieces: list[str]) -> None:
+        """Note text that arrived."""
+        if self.first is None:
+            self.first = time.perf_counter()
+        self.pieces.append(pieces)
+
+    def answered(self, usage: Usage | None, refusal: str | None) -> None:
+        """Stop the clock on a whole answer.
+
+        Args:
+            usage: What the provider counted; None leaves the count to an estimate.
+            refusal: Why a count that the provider gave was not taken.
+
+        """
+        self._stop("ok")
+        self.usage = usage
+        self.refusal = refusal
+
+    def failed(self, status: CallStatus, failure: str, *, accepted: bool) -> None:
+        """Stop the clock on a failure.
+
+        Args:
+            status: How the call ended.
+            failure: The closed label of what happened, for the metrics.
+            accepted: Whether the provider took the prompt, so that its tokens are owed.
+
+        """
+        self._stop(status)
+        self.failure = failure
+        self.accepted = accepted
+        self.usage = None if accepted else Usage()
+
+    def abandoned(self, status: CallStatus = "cancelled") -> None:
+        """Stop the clock on a call that nobody waits for any more; what it produced is owed."""
+        self._stop(status)
+
+    def _stop(self, status: CallStatus) -> None:
+        if self.ended is None:
+            self.ended = time.perf_counter()
+            self.status = status
+
+    @property
+    def upstream_s(self) -> float:
+        """Seconds from the start of the call to its end."""
+        return (self.ended or time.perf_counter()) - self.started
+
+    @property
+    def ttft_s(self) -> float | None:
+        """Seconds from the start of the call to its first text."""
+        return None if self.first is None else self.first - self.started
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return "".join(piece for pieces in self.pieces for piece in pieces)
+
+
+def busy_seconds(calls: Sequence[Call]) -> float:
+    """Return for how many seconds at least one of the calls was running."""
+    total = 0.0
+    until = 0.0
+    for start, end in sorted((call.started, call.started + call.upstream_s) for call in calls):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total

@@ -1,0 +1,176 @@
+"""The meter of one request: opened first, read anywhere, settled exactly once."""
+
+import asyncio
+import time
+from asyncio import Future
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from metering.call import Call
+from metering.ledger import Admission, Entry, Ledger
+from metering.prometheus import Metrics
+from metering.receipt import Receipt, RequestStatus
+from metering.reckoning import Circumstances, Scale, receipt_of, weigh
+from metering.tokens import Tokens
+from metering.usage import Usage
+from pricing_tables.model import Model
+from storage.errors import StorageDown
+
+DURABLE_WITHIN_S = 10.0
+
+
+class Books:
+    """Where every meter of the process writes: scales, ledger and metrics.
+
+    Args:
+        scales: By model name.
+        ledger: Where requests are admitted and appended.
+        metrics: Where they are counted.
+        tokens: Counts what no provider counted.
+
+    """
+
+    def __init__(self, scales: dict[str, Scale], ledger: Ledger, metrics: Metrics, tokens: Tokens) -> None:
+        self.scales = scales
+        self.ledger = ledger
+        self.metrics = metrics
+        self.tokens = tokens
+        self.settling: set[Future[None]] = set()
+
+    async def drain(self) -> None:
+        """Wait until every settlement that is under way is in the book."""
+        while self.settling:
+            await asyncio.gather(*self.settling, return_exceptions=True)
+
+
+class Meter:
+    """Counts one request from its first byte to its last.
+
+    A request that was never admitted reached no provider: settling it writes nothing.
+    """
+
+    __slots__ = (
+        "_admission",
+        "_books",
+        "_calls",
+        "_durable",
+        "_first_text",
+        "_receipt",
+        "_started",
+        "_stream",
+        "_warnings",
+        "model",
+        "request_id",
+    )
+
+    def __init__(self, books: Books, request_id: str) -> None:
+        self._books = books
+        self._started = time.perf_counter()
+        self._admission: Admission | None = None
+        self._stream = False
+        self._calls: list[Call] = []
+        self._warnings: list[str] = []
+        self._first_text: float | None = None
+        self._receipt: Receipt | None = None
+        self._durable: Future[None] | None = None
+        self.request_id = request_id
+        self.model: Model | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an admitted request still owes its row."""
+        return self._admission is not None and self._durable is None
+
+    async def admit(self, admission: Admission, model: Model, *, stream: bool) -> None:
+        """Write down that the request is let in, before anything is asked of a provider.
+
+        Raises:
+            StorageDown: The book cannot take it; nothing may be asked.
+
+        """
+        await self._books.ledger.admit(admission)
+        self._admission = admission
+        self._stream = stream
+        self.model = model
+
+    def begin(self, model: Model, asked: Sequence[str]) -> Call:
+        """Start the clock of one upstream call."""
+        call = Call(model, asked)
+        self._calls.append(call)
+        return call
+
+    def warn(self, code: str) -> None:
+        """Add a warning to the receipt."""
+        self._warnings.append(code)
+
+    def text_went_out(self) -> None:
+        """Note the first text that left for the client."""
+        if self._first_text is None:
+            self._first_text = time.perf_counter() - self._started
+
+    async def settle(self, status: RequestStatus) -> Receipt:
+        """Compute the receipt and return it once its row is safe on disk.
+
+        The first status counts. Cancelling the caller cancels its wait, never the settlement.
+
+        Raises:
+            StorageDown: The row could not be written in time; it stays queued and will be.
+
+        """
+        if self._durable is None:
+            if any(call.usage is None for call in self._calls):
+                self._durable = asyncio.ensure_future(self._estimate_then_close(status))
+            else:
+                self._durable = self._close(status)
+            self._books.settling.add(self._durable)
+            self._durable.add_done_callback(self._books.settling.discard)
+        try:
+            async with asyncio.timeout(DURABLE_WITHIN_S):
+                await asyncio.shield(self._durable)
+        except TimeoutError as cause:
+            raise StorageDown from cause
+        assert self._receipt is not None  # noqa: S101 - set by _close before the row is queued
+        return self._receipt
+
+    def _close(self, status: RequestStatus) -> Future[None]:
+        """Reckon, count and queue the row, in one step that cannot be interrupted."""
+        assert self._admission is not None  # noqa: S101 - only admitted requests are settled
+        now = datetime.now(UTC)
+        latency_s = time.perf_counter() - self._started
+        day = now.date()
+        weighed = [weigh(call, self._books.scales[call.model.name], day) for call in self._calls]
+        told = Circumstances(
+            request_id=self.request_id,
+            resolved_model=self._calls[-1].model.name if self._calls else self._admission.model,
+            latency_s=latency_s,
+            ttft_s=self._first_text if self._stream else None,
+            warnings=tuple(self._warnings),
+        )
+        receipt = self._receipt = receipt_of(weighed, self._calls, told)
+        self._books.metrics.count_receipt(receipt, self._admission.agent, status, stream=self._stream)
+        self._count_failures()
+        return self._books.ledger.append(
+            Entry(admission=self._admission, settled_at=now, status=status, stream=self._stream, receipt=receipt)
+        )
+
+    def _count_failures(self) -> None:
+        for call in self._calls:
+            if call.failure is not None:
+                self._books.metrics.upstream_errors.labels(call.model.provider, call.failure).inc()
+
+    async def _estimate_then_close(self, status: RequestStatus) -> None:
+        for call in self._calls:
+            if call.usage is None:
+                call.abandoned()
+                call.usage = await self._estimate(call)
+        await self._close(status)
+
+    async def _estimate(self, call: Call) -> Usage:
+        """Count what went in and came out; what a provider counted in silence, such as reasoning, is not in it."""
+        tokens = self._books.tokens
+        read = await tokens.count_prompt(call.model.tokenizer, call.asked)
+        generated = await tokens.count(call.model.tokenizer, [call.text])
+        self.warn("usage-estimated" if call.refusal is None else f"usage-refused: {call.refusal}")
+        if "bytes" in (read.source, generated.source):
+            self.warn("usage-counted-by-bytes")
+        return Usage(input_uncached=read.tokens, output_visible=generated.tokens, source="estimated")

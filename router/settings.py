@@ -1,0 +1,229 @@
+"""One frozen settings object from the environment, `.env` and `router.toml`; anything wrong refuses to start."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from dotenv import dotenv_values
+from msgspec import Meta, Struct
+
+from router.secrets import too_short, weakness
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+PREFIX = "ROUTER_"
+VENDOR_NAMES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MISTRAL_API_KEY", "MISTRAL_BASE_URL")
+TABLES = ("provider", "model")  # the arrays of router.toml that are rows, not settings
+LATER = {
+    "ROUTER_VALKEY_URL": "this version shares no state over Valkey; unset it",
+    "ROUTER_SMTP_URL": "this version sends no mail; unset it",
+    "ROUTER_MAIL_FROM": "this version sends no mail; unset it",
+}
+
+
+class SettingsWrong(Exception):
+    """The settings do not allow a start; one line for each thing to mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything that can be set (C-3), already checked; `rows` are the providers and models of router.toml."""
+
+    host: str = "127.0.0.1"
+    port: Port = 7860
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    environment: Literal["development", "production"] = "development"
+    config: Path | None = None
+    data_dir: Path = Path("data")
+    models_dir: Path | None = None
+    jwt_secret: str | None = None
+    jwt_keys: str | None = None
+    database_url: str | None = None
+    admin_key: str | None = None
+    key_pepper: str | None = None
+    local: Literal["auto", "on", "off"] = "auto"
+    local_gguf: Path | None = None
+    local_watts: Annotated[float, Meta(gt=0, le=100_000)] = 65.0
+    local_zone: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "FRA"
+    metrics_token: str | None = None
+    v1_planner: str | None = None
+    max_output_tokens: Annotated[int, Meta(ge=1)] = 4096
+    timezone: str = "Europe/Paris"
+    openai_api_key: str | None = None
+    openai_base_url: str = "https://api.openai.com/v1"
+    mistral_api_key: str | None = None
+    mistral_base_url: str = "https://api.mistral.ai/v1"
+    rows: dict[str, Any] = {}
+
+    @property
+    def development(self) -> bool:
+        """Whether anonymous tokens and stand-ins are allowed."""
+        return self.environment == "development"
+
+    @property
+    def local_on(self) -> bool:
+        """Whether the embedded models run: asked for, or no vendor key is set."""
+        if self.local == "auto":
+            return not (self.openai_api_key or self.mistral_api_key)
+        return self.local == "on"
+
+
+def setting_name(field: str) -> str:
+    """Return the environment's name of a field: vendors' own names as they are, ours with the prefix."""
+    upper = field.upper()
+    return upper if upper in VENDOR_NAMES else PREFIX + upper
+
+
+FIELDS = {setting_name(field.name): field for field in msgspec.structs.fields(Settings) if field.name != "rows"}
+
+
+def load_settings(environ: Mapping[str, str], folder: Path, **given: str) -> Settings:
+    """Read every source and return the settings.
+
+    Args:
+        environ: The process's environment; it wins over `.env`, which wins over `router.toml`.
+        folder: Where `.env` and `router.toml` are looked for.
+        given: Values of the command line by field name; they win over all.
+
+    Raises:
+        SettingsWrong: With every problem found, each naming its setting and the mend.
+
+    """
+    dotenv = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    wanted = {**dotenv, **environ}
+    table = _read_config(wanted.get("ROUTER_CONFIG"), folder)
+    rows = {name: table.pop(name) for name in TABLES if name in table}
+    raw = {_toml_name(name): value for name, value in table.items()}
+    raw |= {name: value for name, value in wanted.items() if name.startswith(PREFIX) or name in VENDOR_NAMES}
+    raw |= {setting_name(field): value for field, value in given.items()}
+    settings, problems = _convert({name: value for name, value in raw.items() if value != ""})
+    problems = problems or _contradictions(settings)
+    if problems:
+        raise SettingsWrong(problems)
+    return msgspec.structs.replace(settings, rows=rows)
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """Return the environment with `.env` beneath it: where `api_key_env` names are looked up."""
+    dotenv = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    return {**dotenv, **os.environ}
+
+
+def _read_config(named: str | None, folder: Path) -> dict[str, Any]:
+    path = Path(named) if named else folder / "router.toml"
+    if not named and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+    except OSError as cause:
+        raise SettingsWrong([f"ROUTER_CONFIG: {path} cannot be read; name a readable file or unset it"]) from cause
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+        raise SettingsWrong([f"ROUTER_CONFIG: {path.name} is not valid TOML: {cause}"]) from cause
+
+
+def _toml_name(name: str) -> str:
+    return name if name in FIELDS else setting_name(name)
+
+
+def _convert(raw: dict[str, Any]) -> tuple[Settings, list[str]]:
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in raw.items():
+        field = FIELDS.get(name)
+        if name in LATER:
+            problems.append(f"{name}: {LATER[name]}")
+        elif field is None:
+            problems.append(f"{name}: no such setting; see `router serve --help` or the README for the list")
+        else:
+            try:
+                values[field.name] = msgspec.convert(value, field.type, strict=False, dec_hook=_to_path)
+            except msgspec.ValidationError as cause:
+                problems.append(f"{name}: {cause}")
+    return (Settings(**values) if not problems else Settings()), problems
+
+
+def _to_path(wanted: type, value: object) -> Path:
+    if wanted is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    raise NotImplementedError
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    problems = _secret_problems(settings)
+    if settings.development and not _is_loopback(settings.host):
+        problems.append(
+            f"ROUTER_HOST: {settings.host} is reachable from outside, and development hands tokens to anyone; "
+            "bind 127.0.0.1, or set ROUTER_ENVIRONMENT=production and a ROUTER_JWT_SECRET"
+        )
+    if settings.database_url and not settings.database_url.startswith("sqlite:///"):
+        problems.append("ROUTER_DATABASE_URL: this version keeps its books in SQLite; give sqlite:///path or unset it")
+    try:
+        ZoneInfo(settings.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        problems.append("ROUTER_TIMEZONE: no such timezone; give an IANA name such as Europe/Paris")
+    for name, url in (("OPENAI", settings.openai_base_url), ("MISTRAL", settings.mistral_base_url)):
+        if not url.startswith(("http://", "https://")):
+            problems.append(f"{name}_BASE_URL: must start with http:// or https://")
+    return problems
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _secret_problems(settings: Settings) -> list[str]:
+    try:
+        rotated = rotation_keys(settings.jwt_keys)
+    except ValueError:
+        return ["ROUTER_JWT_KEYS: write it as kid=secret,kid=secret"]
+    secrets = {
+        "ROUTER_JWT_SECRET": settings.jwt_secret,
+        "ROUTER_KEY_PEPPER": settings.key_pepper,
+        "ROUTER_ADMIN_KEY": settings.admin_key,
+        "ROUTER_METRICS_TOKEN": settings.metrics_token,
+    } | {f"ROUTER_JWT_KEYS: {kid}": secret for kid, secret in rotated.items()}
+    stated = {name: secret for name, secret in secrets.items() if secret is not None}
+    if settings.development:
+        signing = {name: secret for name, secret in stated.items() if name.startswith("ROUTER_JWT")}
+        return [f"{name}: {reason}" for name, secret in signing.items() if (reason := too_short(secret))]
+    problems = [f"{name}: {reason}" for name, secret in stated.items() if (reason := weakness(secret))]
+    if settings.jwt_secret is None:
+        problems.append("ROUTER_JWT_SECRET: required in production; set at least 32 random bytes")
+    return problems + _repeated(stated)
+
+
+def _repeated(secrets: dict[str, str]) -> list[str]:
+    first: dict[str, str] = {}
+    return [
+        f"{name}: repeats {first[secret]}; give each its own secret"
+        for name, secret in secrets.items()
+        if first.setdefault(secret, name) != name
+    ]
+
+
+def rotation_keys(text: str | None) -> dict[str, str]:
+    """Split `kid=secret,…` into its pairs.
+
+    Raises:
+        ValueError: The text has another form.
+
+    """
+    if not text:
+        return {}
+    pairs = [item.strip().partition("=") for item in text.split(",")]
+    if not all(kid and secret for kid, _, secret in pairs):
+        raise ValueError(text)
+    return {kid: secret for kid, _, secret in pairs}
