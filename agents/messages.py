@@ -27,16 +27,24 @@ class Sampling(Struct, frozen=True):
 
 
 class Task(Struct, frozen=True):
-    """What a caller asks of a pipeline, past the edge."""
+    """What a caller asks of a pipeline, past the edge.
+
+    `planner` plans in place of `model`, for pipelines that plan.
+    """
 
     message: str
     model: Model
     history: tuple[Message, ...] = ()
     sampling: Sampling = Sampling()
     stream: bool = False
+    planner: Model | None = None
     project_id: str | None = None
     sources: tuple[str, ...] = ()
     user: str | None = None
+
+    def conversation(self) -> list[Message]:
+        """Return the turns so far and the question."""
+        return [*self.history, Message("user", self.message)]
 
 
 class Prompt(Struct, frozen=True):

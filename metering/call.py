@@ -13,7 +13,7 @@ class Call:
 
     Args:
         model: Who is asked.
-        asked: The texts that were sent, for an estimate when the provider's count is lost.
+        asked: The (role, content) turns that were sent, for an estimate when the provider's count is lost.
 
     """
 
@@ -31,7 +31,7 @@ class Call:
         "usage",
     )
 
-    def __init__(self, model: Model, asked: Sequence[str]) -> None:
+    def __init__(self, model: Model, asked: Sequence[tuple[str, str]]) -> None:
         self.model = model
         self.asked = asked
         self.started = time.perf_counter()

@@ -93,7 +93,7 @@ class Meter:
         self._stream = stream
         self.model = model
 
-    def begin(self, model: Model, asked: Sequence[str]) -> Call:
+    def begin(self, model: Model, asked: Sequence[tuple[str, str]]) -> Call:
         """Start the clock of one upstream call."""
         call = Call(model, asked)
         self._calls.append(call)

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from metering.impact import Basis
 from metering.usage import UsageSource
 
-CallStatus = Literal["ok", "error", "timeout", "busy", "refused", "cut", "client_gone", "cancelled"]
+CallStatus = Literal["ok", "error", "timeout", "busy", "refused", "cut", "cancelled"]
 RequestStatus = Literal["ok", "partial", "error", "client_gone", "unknown"]
 
 

@@ -1,0 +1,45 @@
+"""The frame around every metered route: opens its meter, and settles what the route left open."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from metering.meter import Books, Meter
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+MeteredApp = Callable[[Scope, Receive, Send, Meter], Awaitable[None]]
+
+
+def new_request_id() -> str:
+    """Return a new id: milliseconds of the clock, so that ids sort by age, then 80 random bits."""
+    return f"req_{time.time_ns() // 1_000_000:011x}{os.urandom(10).hex()}"
+
+
+class Metered:
+    """An ASGI application whose every request has one meter.
+
+    Args:
+        app: Serves the request and settles the meter before its last write.
+        books: Where meters write.
+
+    """
+
+    def __init__(self, app: MeteredApp, books: Books) -> None:
+        self._app = app
+        self._books = books
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        meter = Meter(self._books, new_request_id())
+        inflight = self._books.metrics.inflight
+        inflight.inc()
+        try:
+            await self._app(scope, receive, send, meter)
+        finally:
+            inflight.dec()
+            if meter.is_open:
+                await meter.settle("error")

@@ -1,0 +1,113 @@
+"""The application: routes and lifespan around one house."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Router, asgi
+from litestar.datastructures import State
+from litestar.handlers import ASGIRouteHandler
+from msgspec import json
+
+from metering.middleware import Metered
+from router.auth import require_credential
+from router.frame import Frame, answer_error
+from router.openapi import describe
+from router.routes import books, completion, discovery, health, tokens
+from router.settings import environment_of, load_settings
+from router.wiring import House, LocalEndpoint, build, completion_of, open_books, reader_of
+
+LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
+COLD_ROUTES = (
+    tokens.issue_token,
+    tokens.verify_token,
+    discovery.list_models,
+    discovery.list_agents,
+    discovery.list_equivalences,
+    discovery.greet,
+    health.health,
+    health.metrics,
+    books.usage,
+    describe,
+)
+PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
+
+
+class RouteOpen(RuntimeError):
+    """A route says that it is public, and the list of public routes does not."""
+
+
+def from_environment() -> Litestar:
+    """Make the application of a worker from the environment that its parent prepared."""
+    folder = Path.cwd()
+    endpoint = os.environ.get(LOCAL_VARIABLE)
+    local = None if endpoint is None else json.decode(endpoint, type=LocalEndpoint)
+    return create_app(build(load_settings(os.environ, folder), environment_of(folder), local))
+
+
+def create_app(house: House) -> Litestar:
+    """Make the application around a house."""
+    application = Litestar(
+        route_handlers=[Router("/", route_handlers=COLD_ROUTES, middleware=[Frame()]), _completion_route()],
+        guards=[require_credential],
+        exception_handlers={Exception: answer_error},
+        lifespan=[_lifespan],
+        openapi_config=None,
+        state=_state(house),
+        logging_config=None,
+    )
+    check_routes(application)
+    return application
+
+
+def _state(house: House) -> State:
+    return State(
+        {
+            "house": house,
+            "authenticator": house.authenticator,
+            "menu": house.menu,
+            "scales": house.scales,
+            "metrics": house.metrics,
+            "switchboard": house.switchboard,
+            "reader": reader_of(house.settings),
+            "routes": COLD_ROUTES,
+            "environment": house.settings.environment,
+            "anonymous_tokens": house.settings.development,
+            "metrics_token": house.settings.metrics_token,
+        }
+    )
+
+
+def _completion_route() -> ASGIRouteHandler:
+    """Mount the raw route; its application exists once the books are open."""
+
+    @asgi(completion.ROUTE, copy_scope=False, opt={"metered": True})
+    async def complete(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - Litestar's own ASGI types
+        await scope["litestar_app"].state.completion(scope, receive, send)
+
+    return complete
+
+
+@asynccontextmanager
+async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
+    house: House = application.state.house
+    async with AsyncExitStack() as stack:
+        opened = await open_books(house, stack)
+        application.state.ledger = opened.ledger
+        application.state.completion = Metered(completion_of(house), opened)
+        yield
+
+
+def check_routes(application: Litestar) -> None:
+    """Refuse to start with a route that anybody may call by oversight (C-9).
+
+    Raises:
+        RouteOpen: Naming it.
+
+    """
+    for route in application.routes:
+        for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)]):
+            if handler is not None and handler.opt.get("public") and route.path not in PUBLIC:
+                raise RouteOpen(route.path)

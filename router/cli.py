@@ -1,0 +1,125 @@
+"""The command line: serve, tokens, the ledger, the OpenAPI document."""
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from router.settings import Settings, SettingsWrong, load_settings
+
+app = App(
+    name="router",
+    help="Routeur IA: an LLM router gateway that puts a price and a footprint on every answer.",
+    version="1.0.0",
+)
+WRONG = 2  # the exit status of a refusal to start
+
+
+def settings_of_process(**given: str | None) -> Settings:
+    """Return the settings, or say on stderr what must be mended and exit with status 2."""
+    stated = {name: value for name, value in given.items() if value is not None}
+    try:
+        return load_settings(os.environ, Path.cwd(), **stated)
+    except SettingsWrong as wrong:
+        refuse(wrong.problems)
+
+
+def refuse(problems: list[str]) -> "Never":
+    """Print what must be mended and exit."""
+    for problem in problems:
+        print(f"router: {problem}", file=sys.stderr)
+    raise SystemExit(WRONG)
+
+
+@app.command
+def serve(host: str | None = None, port: int | None = None, workers: int | None = None) -> None:
+    """Serve the gateway.
+
+    Every setting is also an environment variable, a line of `.env` or a key of `router.toml`: ROUTER_HOST, ROUTER_PORT,
+    ROUTER_WORKERS and the others that the README lists.
+
+    Parameters
+    ----------
+    host
+        Address to bind; anything but loopback needs ROUTER_ENVIRONMENT=production.
+    port
+        Port to bind.
+    workers
+        How many processes serve.
+
+    """
+    given = {"host": host, "port": port, "workers": workers}
+    stated = {name: str(value) for name, value in given.items() if value is not None}
+    settings = settings_of_process(**stated)
+    os.environ.update({f"ROUTER_{name.upper()}": value for name, value in stated.items()})
+    from router.serving import run  # noqa: PLC0415 - the server is heavy, and `--help` must be quick
+
+    try:
+        run(settings)
+    except SettingsWrong as wrong:
+        refuse(wrong.problems)
+
+
+@app.command
+def token(subject: str = "user", *, seconds: int = 3600) -> None:
+    """Print an access token, signed with this gateway's secret.
+
+    Parameters
+    ----------
+    subject
+        Whom it names.
+    seconds
+        How long it holds.
+
+    """
+    from router.wiring import authenticator_of  # noqa: PLC0415 - `--help` must be quick
+
+    print(authenticator_of(settings_of_process()).issue(subject, seconds))
+
+
+@app.command
+def ledger(*, json: bool = False, since: datetime | None = None) -> None:
+    """Print the ledger, one line a request, oldest first; it works beside a running gateway and after it.
+
+    Parameters
+    ----------
+    json
+        One JSON object a line.
+    since
+        Only what was opened at or after this moment (ISO 8601; without an offset, UTC).
+
+    """
+    from router.wiring import reader_of  # noqa: PLC0415 - `--help` must be quick
+    from metering.ledger_reader import print_ledger
+
+    moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
+    lines = reader_of(settings_of_process()).read(moment)
+    if json:
+        print_ledger(lines, sys.stdout.buffer)
+    else:
+        for line in lines:
+            cost = "unknown" if line.cost_eur is None else f"{line.cost_eur:f} EUR"
+            grams = "unknown" if line.emissions_kg is None else f"{line.emissions_kg * 1000:f} g"
+            print(f"{line.opened_at}  {line.status:11}  {line.agent}  {line.model}  {cost}  {grams}  {line.request_id}")
+
+
+@app.command
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from router.app import COLD_ROUTES  # noqa: PLC0415 - `--help` must be quick
+    from router.openapi import document
+
+    sys.stdout.buffer.write(document(COLD_ROUTES) + b"\n")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

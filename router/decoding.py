@@ -1,0 +1,135 @@
+"""From the bytes of a request to a closed Struct, or to an error that names the field and the mend, in French."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+from litestar.types import Receive
+
+from router.errors import Refused
+
+T = TypeVar("T")
+
+BODY_WITHIN_S = 30.0
+TYPE_NAMES = {
+    "str": "une chaîne",
+    "int": "un entier",
+    "float": "un nombre",
+    "bool": "true ou false",
+    "array": "un tableau",
+    "object": "un objet",
+    "null": "null",
+}
+PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
+UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
+WRONG_TYPE = re.compile(r"^Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`")
+LONGEST_ECHO = 64  # characters of the caller's own text that an error repeats
+
+
+class ClientGone(Exception):
+    """The client left before its request was whole."""
+
+
+async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
+    """Return the whole body.
+
+    Args:
+        receive: The ASGI channel.
+        headers: Of the request; a declared length over the limit is refused before a byte is read.
+        limit: Most bytes.
+
+    Raises:
+        Refused: `body_too_large`, `request_timeout`.
+        ClientGone: The client left.
+
+    """
+    for name, value in headers:
+        if name == b"content-length" and (not value.isdigit() or int(value) > limit):
+            raise _too_large(limit)
+    message: Any = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                body = await _rest(receive, body, limit)
+        except TimeoutError as cause:
+            raise Refused("request_timeout") from cause
+    elif message["type"] == "http.disconnect":
+        raise ClientGone
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+async def _rest(receive: Receive, first: bytes, limit: int) -> bytes:
+    body = bytearray(first)
+    more = True
+    while more:
+        if len(body) > limit:
+            raise _too_large(limit)
+        message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused("body_too_large", f"au plus {limit} octets")
+
+
+def require_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Refuse a body that is not declared as JSON.
+
+    Raises:
+        Refused: `unsupported_media_type`.
+
+    """
+    for name, value in headers:
+        if name == b"content-type":
+            media = value.partition(b";")[0].strip().lower()
+            if media == b"application/json" or (media.startswith(b"application/") and media.endswith(b"+json")):
+                return
+    raise Refused("unsupported_media_type", param="Content-Type", source="header")
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Decode a JSON body.
+
+    Raises:
+        Refused: `invalid_request`, naming the field.
+
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as cause:
+        raise _fault(str(cause)) from cause
+    except (msgspec.DecodeError, UnicodeDecodeError) as cause:
+        raise Refused("invalid_request", "le corps n'est pas du JSON valide", param="body") from cause
+    except RecursionError as cause:
+        raise Refused("invalid_request", "le JSON est trop profond", param="body") from cause
+
+
+def _fault(text: str) -> Refused:
+    at = PATH.search(text)
+    path = at["path"] if at else ""
+    for pattern, reason in ((UNKNOWN, "champ inconnu « {name} »"), (MISSING, "champ obligatoire « {name} » absent")):
+        found = pattern.match(text)
+        if found:
+            name = found["name"][:LONGEST_ECHO]
+            return Refused("invalid_request", reason.format(name=name), param=_join(path, name))
+    found = WRONG_TYPE.match(text)
+    if found:
+        wanted = " ou ".join(TYPE_NAMES.get(kind.strip(), kind.strip()) for kind in found["wanted"].split("|"))
+        reason = f"« {path or 'le corps'} » doit être {wanted}"
+    else:
+        reason = f"« {path or 'le corps'} » a une valeur hors limites ({text.partition(' - at')[0]})"
+    return Refused("invalid_request", reason, param=path or "body")
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,126 @@
+"""The HTTP edge: uvicorn's protocol with bounds on heads, slow senders and readers that stop reading (C-9, C-10)."""
+
+import asyncio
+from asyncio import TimerHandle
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from metering.middleware import new_request_id
+from router.errors import Refused, answer_to
+
+MOST_HEADERS = 100
+MOST_HEAD_BYTES = 32_768
+HEAD_WITHIN_S = 10.0
+READ_WITHIN_S = 30.0  # a reader that takes nothing for so long is dropped
+VERSIONS = frozenset({"1.0", "1.1"})
+
+
+class EdgeProtocol(HttpToolsProtocol):
+    """One connection whose head must be small, prompt and sane, and whose reader must read."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start a connection."""
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._in_head = True
+        self._refused = False
+        self._read_timer: TimerHandle | None = None
+        self._head_timer: TimerHandle | None = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a connection."""
+        self._stop_head_timer()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and count what a head takes until it is complete."""
+        if self._refused:
+            return
+        began_before = self._in_head
+        super().data_received(data)
+        if self._in_head and not self._refused and not self.transport.is_closing():
+            self._head_bytes += len(data) if began_before else 0
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self._refuse(Refused("headers_too_large"))
+            elif self._head_timer is None:
+                self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)
+
+    def on_message_begin(self) -> None:
+        """Start a request."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Hand the request on, unless its head breaks a bound."""
+        self._in_head = False
+        self._head_bytes = 0
+        self._stop_head_timer()
+        refusal = self._fault_of_head()
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Take the end of the request."""
+        if not self._refused:
+            super().on_message_complete()
+
+    def _fault_of_head(self) -> Refused | None:
+        headers = self.headers
+        if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > MOST_HEAD_BYTES:
+            return Refused("headers_too_large")
+        version = self.parser.get_http_version()
+        hosts = sum(name == b"host" for name, _ in headers)
+        if version not in VERSIONS or hosts > 1 or (hosts == 0 and version == "1.1"):
+            return Refused("invalid_request", "il faut HTTP/1.1 et un seul en-tête Host", param="Host", source="header")
+        return None
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are not HTTP, in the family of every other error."""
+        del msg  # uvicorn's own text
+        self._refuse(Refused("invalid_request", "ce n'est pas du HTTP valide"))
+
+    def _refuse(self, refusal: Refused) -> None:
+        """Write an error and close; the request never reaches the application."""
+        self._refused = True
+        self._stop_head_timer()
+        answer = answer_to(refusal, new_request_id())
+        body = answer.body
+        lines = [STATUS_LINE[answer.status], *(name + b": " + value + b"\r\n" for name, value in answer.headers)]
+        self.transport.write(b"".join([*lines, b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body), body]))
+        self.transport.close()
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._in_head and (self.cycle is None or self.cycle.response_complete):  # pyright: ignore[reportUnnecessaryComparison]
+            self.transport.close()
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def pause_writing(self) -> None:
+        """Start the clock of a reader that stopped reading."""
+        super().pause_writing()
+        if self._read_timer is None:
+            self._read_timer = self.loop.call_later(READ_WITHIN_S, self._drop)
+
+    def resume_writing(self) -> None:
+        """Stop that clock: it reads again."""
+        super().resume_writing()
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+
+    def _drop(self) -> None:
+        self._read_timer = None
+        cast("Any", self.transport).abort()

@@ -1,0 +1,66 @@
+"""The frame around cold routes: a request id on every answer, every answer counted, errors as F1."""
+
+import logging
+import traceback
+from typing import Any
+
+from litestar import Request, Response
+from litestar.datastructures import MutableScopeHeaders
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from metering.middleware import new_request_id
+from metering.prometheus import OTHER, Metrics
+from router.errors import Refused, answer_to
+
+logger = logging.getLogger("router")
+
+
+class Frame(ASGIMiddleware):
+    """Wraps the cold routes alone: what it costs must not be on the hot one."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Serve one request inside the frame."""
+        request_id = new_request_id()
+        scope["state"]["request_id"] = request_id
+        metrics: Metrics = scope["litestar_app"].state.metrics
+        route: str = scope.get("path_template", OTHER)
+        method: Any = scope.get("method", OTHER)
+
+        async def count(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableScopeHeaders(message)["x-request-id"] = request_id
+                metrics.count_request(route, method, message["status"])
+            await send(message)
+
+        await next_app(scope, receive, count)
+
+
+def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer any error as F1; the log has where an unforeseen one happened, never what it said."""
+    known = _known(error)
+    request_id: str = request.scope["state"].get("request_id") or new_request_id()
+    answer = answer_to(known, request_id)
+    if known is error and answer.problem.error.code == "internal":
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("request %s: unforeseen %s\n%s", request_id, type(error).__name__, where)
+    if "request_id" not in request.scope["state"]:
+        # No route was found, so no frame is around this answer.
+        metrics: Metrics = request.app.state.metrics
+        metrics.count_request(OTHER, request.scope["method"], answer.status)
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    media_type = headers.pop("content-type")
+    return Response(answer.body, status_code=answer.status, headers=headers, media_type=media_type)
+
+
+def _known(error: Exception) -> Exception:
+    if isinstance(error, NotFoundException):
+        return Refused("not_found", "cette route n'existe pas")
+    if isinstance(error, MethodNotAllowedException):
+        return Refused("method_not_allowed")
+    if isinstance(error, ValidationException):
+        return Refused("invalid_request", "un paramètre n'a pas la forme attendue", param="query", source="query")
+    if isinstance(error, HTTPException):
+        return Refused("invalid_request", "la requête n'a pas la forme attendue")
+    return error

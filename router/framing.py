@@ -1,0 +1,78 @@
+"""Bytes of the core surface: whole SSE events of ASCII JSON, and the JSON body (2.3)."""
+
+from collections.abc import Iterator, Sequence
+from json.encoder import encode_basestring_ascii as quoted
+
+import msgspec
+
+from metering.receipt import Receipt
+from router.errors import Fault
+
+MOST_BYTES = 16_000  # of one write (2.3.6)
+MOST_CHARACTERS = 1_000  # of one event's content: escaped, a character takes at most 12 bytes
+KEEP_ALIVE = b": keep-alive\n\n"
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Framing:
+    """The frame of one (model, agent) pair, made once.
+
+    Args:
+        model: As the caller named it.
+        agent: The pipeline's name.
+
+    """
+
+    def __init__(self, model: str, agent: str) -> None:
+        self.model = model
+        self.agent = agent
+        self._names = f'"model": {quoted(model)}, "agent": {quoted(agent)}'
+        self._tail = f', "done": false, "metadata": {{{self._names}}}}}\n\n'
+        self._tail_length = len('data: {"content": ') + len(self._tail)
+
+    def events(self, pieces: Sequence[str]) -> Iterator[bytes]:
+        """Yield the events of pieces that arrived together, whole events in writes of at most 16 KB."""
+        tail = self._tail
+        lines: list[str] = []
+        size = 0
+        for piece in pieces:
+            if len(piece) > MOST_CHARACTERS:
+                parts = [piece[at : at + MOST_CHARACTERS] for at in range(0, len(piece), MOST_CHARACTERS)]
+            else:
+                parts = [piece]
+            for part in parts:
+                if part:
+                    line = f'data: {{"content": {quoted(part)}{tail}'
+                    size += len(line)
+                    if size > MOST_BYTES and lines:
+                        yield "".join(lines).encode("ascii")
+                        lines, size = [], len(line)
+                    lines.append(line)
+        if lines:
+            yield "".join(lines).encode("ascii")
+
+    def last(self, turns: int, receipt: Receipt | None, fault: Fault | None) -> bytes:
+        """Return the one final event: the receipt, and the error if there was one."""
+        known = b"" if receipt is None else b", " + _encoder.encode(receipt)[1:-1]
+        error = b""
+        if fault is not None:
+            told = {"message": fault.message, "type": fault.type, "code": fault.code}
+            error = b', "error": ' + _ascii(told)
+        head = f'data: {{"content": "", "done": true, "metadata": {{{self._names}, "message_count": {turns}'
+        return b"".join([head.encode("ascii"), known, b"}", error, b"}\n\n"])
+
+    def body(self, text: str, turns: int, receipt: Receipt) -> bytes:
+        """Return the JSON answer (2.3.1); `usage` carries both spellings (2.3.9)."""
+        usage = receipt.usage
+        head = (
+            f'{{"response":{quoted(text)},{self._names},"usage":{{"prompt_tokens":{usage.input_tokens},'
+            f'"completion_tokens":{usage.output_tokens},"total_tokens":{usage.total_tokens},'
+            f'"input_tokens":{usage.input_tokens},"output_tokens":{usage.output_tokens}}},'
+            f'"metadata":{{"message_count":{turns},'
+        )
+        return b"".join([head.encode("ascii"), _encoder.encode(receipt)[1:], b"}"])
+
+
+def _ascii(table: dict[str, str]) -> bytes:
+    return ("{" + ", ".join(f"{quoted(name)}: {quoted(value)}" for name, value in table.items()) + "}").encode("ascii")

@@ -1,0 +1,202 @@
+"""`POST /completion`: decode, admit, run, write (2.2, 2.3)."""
+
+from asyncio import CancelledError
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Struct
+
+from agents import PIPELINES, Pipeline
+from agents.errors import AgentError
+from agents.messages import Done, Events, Task
+from agents.providers.provider import Provider
+from metering.ledger import Admission
+from metering.meter import Meter
+from metering.middleware import Receive, Scope, Send
+from metering.prometheus import Metrics
+from pricing_tables.model import Model
+from router.auth import Authenticator
+from router.decoding import ClientGone, decode, read_body, require_json
+from router.departure import Departure
+from router.errors import Refused
+from router.framing import Framing
+from router.menu import Choice, Menu
+from router.projects import project_of
+from router.requests import CompletionRequest, check
+from router.writer import Writer
+from storage.errors import StorageError
+
+ROUTE = "/completion"
+MOST_BODY_BYTES = 1_000_000
+FORESEEN = (Refused, AgentError, StorageError)
+STOPPING = Refused("overloaded", retry_after=1)
+
+
+class Order(Struct, frozen=True):
+    """A request that was let in: what to run and how to frame its answer."""
+
+    task: Task
+    pipeline: Pipeline
+    framing: Framing
+
+    @property
+    def turns(self) -> int:
+        """History, question and answer (2.3.2)."""
+        return len(self.task.history) + 2
+
+
+class Completion:
+    """The raw ASGI application behind `POST /completion`.
+
+    Args:
+        authenticator: Says who calls.
+        menu: Says who answers.
+        models: Returns the provider of one request, which counts on its meter.
+        metrics: Where answered requests are counted.
+        planner: V1's planning model, when it is not the request's own.
+        development: Whether projects are made by being named.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        menu: Menu,
+        models: Callable[[Meter], Provider],
+        metrics: Metrics,
+        planner: Model | None,
+        development: bool,
+    ) -> None:
+        self._authenticator = authenticator
+        self._menu = menu
+        self._models = models
+        self._metrics = metrics
+        self._planner = planner
+        self._development = development
+        self._decoder = msgspec.json.Decoder(CompletionRequest)
+        self._framings: dict[tuple[str, str], Framing] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, meter: Meter) -> None:
+        """Serve one request."""
+        writer = Writer(send, meter, self._metrics, ROUTE, scope["method"])
+        try:
+            order = await self._admit(scope, receive, meter)
+        except ClientGone:
+            return
+        except FORESEEN as error:
+            await writer.refuse(error)
+            return
+        if order.task.stream:
+            await self._stream(order, receive, writer, meter)
+        else:
+            await self._whole(order, receive, writer, meter)
+
+    async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Order:
+        if scope["method"] != "POST":
+            raise Refused("method_not_allowed")
+        headers = scope["headers"]
+        principal = self._authenticator.principal(headers)
+        require_json(headers)
+        request = decode(self._decoder, await read_body(receive, headers, MOST_BODY_BYTES))
+        check(request)
+        agent = request.agent_name()
+        pipeline = PIPELINES.get(agent)
+        if pipeline is None:
+            raise Refused("agent_not_found", "« agent » doit être V1 ou V2", param="agent")
+        choice = self._menu.choose(request.model)
+        project_id = project_of(request, principal, development=self._development)
+        order = Order(self._task(request, choice, project_id), pipeline, self._framing(choice.shown, agent))
+        admission = Admission(
+            request_id=meter.request_id,
+            opened_at=datetime.now(UTC),
+            route=ROUTE,
+            agent=agent,
+            model=choice.model.name,
+            project_id=project_id,
+            subject=principal.subject,
+        )
+        if choice.warning is not None:
+            meter.warn(choice.warning)
+        await meter.admit(admission, choice.model, stream=request.stream)
+        return order
+
+    def _task(self, request: CompletionRequest, choice: Choice, project_id: str) -> Task:
+        return Task(
+            message=request.message,
+            model=choice.model,
+            history=request.turns(),
+            sampling=request.sampling(),
+            stream=request.stream,
+            planner=self._planner,
+            project_id=project_id,
+            sources=request.sources,
+            user=request.user,
+        )
+
+    def _framing(self, model: str, agent: str) -> Framing:
+        framing = self._framings.get((model, agent))
+        if framing is None:
+            framing = self._framings[model, agent] = Framing(model, agent)
+        return framing
+
+    def _events(self, order: Order, meter: Meter) -> Events:
+        return order.pipeline(order.task, self._models(meter))
+
+    async def _whole(self, order: Order, receive: Receive, writer: Writer, meter: Meter) -> None:
+        """Collect the stream, settle, then write one JSON body."""
+        pieces: list[str] = []
+        client = Departure(receive)
+        try:
+            async with client, aclosing(self._events(order, meter)) as events:
+                async for event in events:
+                    if not isinstance(event, Done):
+                        pieces += event.pieces
+            if client.gone:
+                await meter.settle("client_gone")
+                return
+            receipt = await meter.settle("ok")
+        except FORESEEN as error:
+            await _settle_failure(meter)
+            await writer.refuse(error)
+        except CancelledError:
+            await _settle_failure(meter)
+            await writer.refuse(STOPPING)
+        else:
+            await writer.body(order.framing.body("".join(pieces), order.turns, receipt), receipt)
+
+    async def _stream(self, order: Order, receive: Receive, writer: Writer, meter: Meter) -> None:
+        """Write whole events as they come; settle, then write the last one."""
+        error: Exception | None = None
+        async with Departure(receive, writer.keep_alive, writer.last_write) as client:
+            try:
+                async with aclosing(self._events(order, meter)) as events:
+                    async for event in events:
+                        if not isinstance(event, Done):
+                            await writer.pieces(order.framing, event.pieces)
+            except FORESEEN as failure:
+                error = failure
+            except CancelledError:
+                if client.gone:
+                    raise
+                # The server is stopping: the stream ends with an error event, not with a cut.
+                error = STOPPING
+        if client.gone:
+            await meter.settle("client_gone")
+            return
+        if error is not None and not writer.started:
+            await _settle_failure(meter)
+            await writer.refuse(error)
+            return
+        await writer.last(order.framing, order.turns, error)
+
+
+async def _settle_failure(meter: Meter) -> None:
+    """Settle a request that ends in an error; a book that cannot take the row now keeps it queued."""
+    if meter.is_open:
+        try:
+            await meter.settle("error")
+        except StorageError:
+            return

@@ -1,0 +1,148 @@
+"""Serving: the embedded models' child, the workers, a graceful stop, and the first curl to try."""
+
+import gc
+import os
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from msgspec import json
+from uvicorn.supervisors import Multiprocess
+
+from agents.local.errors import LocalModelError
+from agents.local.fetch import installed_chat
+from agents.local.shelf import default_models_dir
+from agents.local.supervise import LocalModels
+from router.app import LOCAL_VARIABLE, create_app
+from router.edge import EdgeProtocol
+from router.settings import Settings, SettingsWrong, environment_of
+from router.wiring import LocalEndpoint, authenticator_of, build
+
+DRAIN_WITHIN_S = 30
+KEEP_ALIVE_S = 75
+QUESTION = "Quelle est la capitale de la France ?"
+
+
+def run(settings: Settings) -> None:
+    """Serve until a signal says stop.
+
+    Raises:
+        SettingsWrong: The house cannot be built.
+
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # What a graceful stop ends with is success, not death by signal.
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _exit)
+    with ExitStack() as stack:
+        local = start_local(settings, stack)
+        if local is not None:
+            os.environ[LOCAL_VARIABLE] = json.encode(local).decode()
+        if settings.workers > 1:
+            # Whether the settings hold is found out here, once, not in each worker.
+            build(settings, environment_of(Path.cwd()), local)
+            authenticator_of(settings)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="router-metrics-"))
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            _run_workers(settings)
+        else:
+            _run_one(settings, local)
+
+
+def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
+    """Start the embedded models if they are on; the stack stops them."""
+    if not settings.local_on:
+        return None
+    models_dir = settings.models_dir or default_models_dir()
+    if settings.local_gguf is not None:
+        path, name = settings.local_gguf, "qwen2.5-coder-0.5b-instruct"
+    else:
+        found = installed_chat(models_dir)
+        if found is None:
+            mend = "run `make setup`, set ROUTER_LOCAL_GGUF to a model file, or set a provider key and ROUTER_LOCAL=off"
+            raise SettingsWrong([f"ROUTER_LOCAL: no embedded model in {models_dir.name}; {mend}"])
+        path, name = found.path, found.name
+    models = LocalModels(path, name)
+    try:
+        models.start()
+    except LocalModelError as cause:
+        raise SettingsWrong([f"ROUTER_LOCAL: {cause}"]) from cause
+    stack.callback(models.stop)
+    return LocalEndpoint(models.base_url, models.api_key, models.model_name)
+
+
+def _config(application: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,  # type: ignore[arg-type]
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        factory=isinstance(application, str),
+        loop="uvloop",
+        http=EdgeProtocol,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        backlog=2048,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_WITHIN_S,
+    )
+
+
+class Server(uvicorn.Server):
+    """A server that says where it is once it listens."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Start to listen."""
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            # What was made at start-up lives as long as the process: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            announce(self._settings, self.servers[0].sockets[0].getsockname()[1])
+
+
+def _run_one(settings: Settings, local: LocalEndpoint | None) -> None:
+    house = build(settings, environment_of(Path.cwd()), local)
+    server = Server(_config(create_app(house), settings), settings)
+    server.run()
+    if not server.started:
+        raise SystemExit(1)
+
+
+def _run_workers(settings: Settings) -> None:
+    config = _config("router.app:from_environment", settings)
+    socket = config.bind_socket()
+    announce(settings, socket.getsockname()[1])
+    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[socket]).run()
+
+
+def announce(settings: Settings, port: int) -> None:
+    """Print where the gateway is, and in development one curl that works as it stands."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{port}"
+    print(f"Routeur IA answers on {url}", flush=True)
+    if settings.development:
+        token = f'$(curl -s -X POST {url}/auth/token | sed \'s/.*"access_token":"\\([^"]*\\)".*/\\1/\')'
+        print(
+            f"curl -s {url}/completion -H 'Content-Type: application/json' "
+            f'-H "Authorization: Bearer {token}" -d \'{{"message":"{QUESTION}"}}\'',
+            flush=True,
+        )
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    sys.exit(0)

@@ -1,0 +1,90 @@
+"""Writing one response: a refusal, a body, or a stream of events, counted as it starts."""
+
+import time
+
+from metering.meter import Meter
+from metering.middleware import Send
+from metering.prometheus import Metrics
+from metering.receipt import Receipt
+from router.errors import Answer, answer_to
+from router.framing import KEEP_ALIVE, Framing
+from storage.errors import StorageError
+
+STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Writer:
+    """Writes one response: a refusal, a body, or a stream of events."""
+
+    def __init__(self, send: Send, meter: Meter, metrics: Metrics, route: str, method: str) -> None:
+        self.started = False
+        self._send = send
+        self._meter = meter
+        self._metrics = metrics
+        self._method = method
+        self._route = route
+        self._wrote_at = time.monotonic()
+        self._request_id = (b"x-request-id", meter.request_id.encode())
+
+    def last_write(self) -> float:
+        """Return when something was last written, in seconds of the monotonic clock."""
+        return self._wrote_at
+
+    async def refuse(self, error: Exception) -> None:
+        """Write an error as the whole response."""
+        answer: Answer = answer_to(error, self._meter.request_id)
+        body = answer.body
+        headers = [*answer.headers, (b"content-length", str(len(body)).encode())]
+        await self._respond(answer.status, headers, body)
+
+    async def body(self, body: bytes, receipt: Receipt) -> None:
+        """Write the JSON answer, its figures in headers too (M-11)."""
+        grams = receipt.emissions_g
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            self._request_id,
+            (b"x-cost-eur", f"{receipt.pricing.total_cost:f}".encode()),
+            (b"x-latency-s", f"{receipt.latency_s:.6f}".encode()),
+        ]
+        if grams is not None:
+            headers.append((b"x-emissions-gco2eq", f"{grams:f}".encode()))
+        await self._respond(200, headers, body)
+
+    async def _respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self._metrics.count_request(self._route, self._method, status)
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def pieces(self, framing: Framing, pieces: list[str]) -> None:
+        """Write the events of pieces that arrived together."""
+        for block in framing.events(pieces):
+            self._meter.text_went_out()
+            await self._write(block)
+
+    async def keep_alive(self) -> None:
+        """Write a comment, so that nothing between here and the client gives up."""
+        await self._write(KEEP_ALIVE)
+
+    async def last(self, framing: Framing, turns: int, error: Exception | None) -> None:
+        """Settle, then write the one final event and end the response."""
+        receipt: Receipt | None = None
+        try:
+            receipt = await self._meter.settle("ok" if error is None else "partial")
+        except StorageError as failure:
+            error = failure
+        fault = None if error is None else answer_to(error, self._meter.request_id).problem.error
+        await self._write(framing.last(turns, receipt, fault), more=False)
+
+    async def _write(self, block: bytes, *, more: bool = True) -> None:
+        if not self.started:
+            self.started = True
+            self._metrics.count_request(self._route, self._method, 200)
+            headers = [*STREAM_HEADERS, self._request_id]
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._wrote_at = time.monotonic()
+        await self._send({"type": "http.response.body", "body": block, "more_body": more})
