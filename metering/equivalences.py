@@ -12,7 +12,7 @@ from pricing_tables.loader import read_toml
 
 WATER_SOURCE = (
     "not a conversion: litres of water of the electricity and the data centre, as EcoLogits computes them; "
-    "for measured power, kWh × the litres a kWh of the zone"
+    "for measured power, kWh times the litres a kWh of the zone"
 )
 
 # 15 digits are all that a reader's float carries; more would only lengthen every receipt.

@@ -24,6 +24,7 @@ METHOD = f"ecologits=={ecologits.__version__}"
 WORLD = "WOR"  # EcoLogits' zone of the average electricity mix
 JOULES_A_KWH = 3_600_000
 
+Side = Literal["min", "max"]
 Basis = Literal["ecologits", "parameters", "measured_power", "unknown"]
 
 
@@ -106,24 +107,29 @@ class _Deployment(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+class _Line(NamedTuple):
+    """One criterion, straight in tokens and in seconds."""
+
+    a_token: float
+    a_second: float
+
+    def at(self, tokens: int, seconds: float) -> float:
+        return self.a_token * tokens + self.a_second * seconds
+
+
 class _End(NamedTuple):
-    """One end of the range: each criterion is `a_token` × tokens + `a_second` × seconds of generation."""
+    """One end of the range; `pace` is seconds a token."""
 
     pace: float
     ttft: float
-    energy_a_token: float
-    energy_a_second: float
-    kg_a_token: float
-    kg_a_second: float
-    embodied_a_token: float
-    embodied_a_second: float
-    water_a_token: float
-    water_a_second: float
+    energy: _Line
+    use: _Line
+    embodied: _Line
+    water: _Line
 
     def seconds(self, tokens: int, upstream_s: float) -> float:
         """Return the seconds of generation: as long as the model takes, never longer than was measured."""
-        full = tokens * self.pace + self.ttft
-        return upstream_s if upstream_s < full else full
+        return min(tokens * self.pace + self.ttft, upstream_s)  # in this order NaN leaves the first
 
 
 class _Affine:
@@ -143,23 +149,17 @@ class _Affine:
         del busy_s
         low, high = self._low, self._high
         tokens = max(output_tokens, 0)
-        # A clock that went back would make emissions negative.
-        measured_s = 0.0 if upstream_s < 0 else upstream_s
+        measured_s = max(upstream_s, 0.0)  # a clock that went back would make emissions negative
         low_s, high_s = low.seconds(tokens, measured_s), high.seconds(tokens, measured_s)
-        kg_min = low.kg_a_token * tokens + low.kg_a_second * low_s
-        kg_max = high.kg_a_token * tokens + high.kg_a_second * high_s
-        energy_min = low.energy_a_token * tokens + low.energy_a_second * low_s
-        energy_max = high.energy_a_token * tokens + high.energy_a_second * high_s
-        water_min = low.water_a_token * tokens + low.water_a_second * low_s
-        water_max = high.water_a_token * tokens + high.water_a_second * high_s
-        embodied_min = low.embodied_a_token * tokens + low.embodied_a_second * low_s
-        embodied_max = high.embodied_a_token * tokens + high.embodied_a_second * high_s
+        embodied_min, embodied_max = low.embodied.at(tokens, low_s), high.embodied.at(tokens, high_s)
+        kg_min = low.use.at(tokens, low_s) + embodied_min
+        kg_max = high.use.at(tokens, high_s) + embodied_max
         return Impact(
             kg=(kg_min + kg_max) / 2,
             kg_min=kg_min,
             kg_max=kg_max,
-            energy_kwh=(energy_min + energy_max) / 2,
-            water_l=(water_min + water_max) / 2,
+            energy_kwh=(low.energy.at(tokens, low_s) + high.energy.at(tokens, high_s)) / 2,
+            water_l=(low.water.at(tokens, low_s) + high.water.at(tokens, high_s)) / 2,
             embodied_kg=(embodied_min + embodied_max) / 2,
             basis=self._basis,
             zone=self._zone,
@@ -168,40 +168,37 @@ class _Affine:
 
 
 class _Powered:
-    """Watts at full load × the call's own seconds of the machine; what making the machine cost is not measured."""
+    """Watts at full load for the call's own seconds of the machine; what making the machine cost is not measured."""
 
     def __init__(self, model: Model, power: ByPower) -> None:
         if not 0 < power.watts < inf:
             raise CarbonUnregistered(f"model {model.name!r}: {power.watts} is no power: give watts above 0")
-        pue = 1.0 if model.pue is None else _pue_of(model, model.pue)
         mix = _mix(model, WORLD)
-        self._kwh_a_second = power.watts * pue / JOULES_A_KWH
-        self._kg_a_kwh = mix.gwp
-        self._litres_a_kwh = mix.wue
-        self._zone = mix.zone
+        self._kwh_a_second = power.watts * _side(_pue(model, 1.0), "min") / JOULES_A_KWH
+        self._mix = mix
         self._warnings = ("embodied-not-measured", *_codes(mix.warnings))
 
     def impact(self, output_tokens: int, upstream_s: float, busy_s: float | None) -> Impact:
         del output_tokens
         seconds = upstream_s if busy_s is None else busy_s
         if not isfinite(seconds):
-            return Impact(basis="measured_power", zone=self._zone, warnings=(*self._warnings, "duration-unknown"))
+            return Impact(basis="measured_power", zone=self._mix.zone, warnings=(*self._warnings, "duration-unknown"))
         energy_kwh = self._kwh_a_second * max(seconds, 0.0)
-        kg = energy_kwh * self._kg_a_kwh
+        kg = energy_kwh * self._mix.gwp
         return Impact(
             kg=kg,
             kg_min=kg,
             kg_max=kg,
             energy_kwh=energy_kwh,
-            water_l=energy_kwh * self._litres_a_kwh,
+            water_l=energy_kwh * self._mix.wue,
             basis="measured_power",
-            zone=self._zone,
+            zone=self._mix.zone,
             warnings=self._warnings,
         )
 
 
 class _Unknown:
-    """No basis: nothing is known, and nothing is made up."""
+    """Nothing is known, and nothing is made up."""
 
     def impact(self, output_tokens: int, upstream_s: float, busy_s: float | None) -> Impact:
         del output_tokens, upstream_s, busy_s
@@ -209,7 +206,7 @@ class _Unknown:
 
 
 def _recorded(model: Model, by: ByName) -> _Deployment:
-    """Read the record as EcoLogits does, from the catalogue's names alone: unknown ones are kept for ever there."""
+    """Read the record as EcoLogits does."""
     record = models.find_model(provider=by.provider, model_name=by.name)
     if record is None:
         raise CarbonUnregistered(
@@ -222,7 +219,7 @@ def _recorded(model: Model, by: ByName) -> _Deployment:
     return _Deployment(
         active=size.active if isinstance(size, ParametersMoE) else size,
         total=size.total if isinstance(size, ParametersMoE) else size,
-        pue=centre.datacenter_pue if model.pue is None else _pue_of(model, model.pue),
+        pue=_pue(model, centre.datacenter_pue),
         wue=centre.datacenter_wue,
         mix=mix,
         tps=record.deployment.tps if record.deployment else None,
@@ -232,15 +229,13 @@ def _recorded(model: Model, by: ByName) -> _Deployment:
 
 
 def _sized(model: Model, by: ByParameters) -> _Deployment:
-    if not 0 < by.active_params_b <= by.total_params_b < inf:
-        raise CarbonUnregistered(f"model {model.name!r}: active_params_b is above 0 and at most total_params_b")
     known = PROVIDER_CONFIG_MAP.get(model.provider)
     centre = known or PROVIDER_CONFIG_MAP["huggingface_hub"]
     mix = _mix(model, known.datacenter_location if known else WORLD)
     return _Deployment(
         active=by.active_params_b,
         total=by.total_params_b,
-        pue=centre.datacenter_pue if model.pue is None else _pue_of(model, model.pue),
+        pue=_pue(model, centre.datacenter_pue),
         wue=centre.datacenter_wue,
         mix=mix,
         warnings=_codes(mix.warnings),
@@ -258,33 +253,29 @@ def _mix(model: Model, default_zone: str) -> ElectricityMix:
     return mix
 
 
-def _pue_of(model: Model, pue: float) -> float:
-    if not 1 <= pue < inf:
-        raise CarbonUnregistered(f"model {model.name!r}: a PUE is 1 or more, not {pue}")
-    return pue
+def _pue(model: Model, default: ValueOrRange) -> ValueOrRange:
+    if model.pue is None:
+        return default
+    if not 1 <= model.pue < inf:
+        raise CarbonUnregistered(f"model {model.name!r}: a PUE is 1 or more, not {model.pue}")
+    return model.pue
 
 
-def _end(deployment: _Deployment, side: Literal["min", "max"]) -> _End:
+def _end(deployment: _Deployment, side: Side) -> _End:
     """Probe EcoLogits at one token without seconds, then at one second without tokens."""
     token = _probe(deployment, side, tokens=1, latency=0, ttft=None)
     second = _probe(deployment, side, tokens=0, latency=inf, ttft=1)
     return _End(
         pace=_probe(deployment, side, tokens=1, latency=inf, ttft=None)["generation_latency"],
         ttft=deployment.ttft or 0.0,
-        energy_a_token=token["request_energy"],
-        energy_a_second=second["request_energy"],
-        kg_a_token=token["request_usage_gwp"] + token["request_embodied_gwp"],
-        kg_a_second=second["request_usage_gwp"] + second["request_embodied_gwp"],
-        embodied_a_token=token["request_embodied_gwp"],
-        embodied_a_second=second["request_embodied_gwp"],
-        water_a_token=token["request_usage_wcf"],
-        water_a_second=second["request_usage_wcf"],
+        energy=_Line(token["request_energy"], second["request_energy"]),
+        use=_Line(token["request_usage_gwp"], second["request_usage_gwp"]),
+        embodied=_Line(token["request_embodied_gwp"], second["request_embodied_gwp"]),
+        water=_Line(token["request_usage_wcf"], second["request_usage_wcf"]),
     )
 
 
-def _probe(
-    deployment: _Deployment, side: Literal["min", "max"], *, tokens: int, latency: float, ttft: float | None
-) -> dict[str, float]:
+def _probe(deployment: _Deployment, side: Side, *, tokens: int, latency: float, ttft: float | None) -> dict[str, float]:
     states = compute_llm_impacts_dag(
         model_active_parameter_count=_side(deployment.active, side),
         model_total_parameter_count=_side(deployment.total, side),
@@ -302,7 +293,7 @@ def _probe(
     return {name: state for name, state in states.items() if isinstance(state, int | float)}
 
 
-def _side(value: ValueOrRange, side: Literal["min", "max"]) -> float:
+def _side(value: ValueOrRange, side: Side) -> float:
     return float(getattr(value, side)) if isinstance(value, RangeValue) else float(value)
 
 

@@ -23,10 +23,10 @@ class RateRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One reference rate: units of `currency` for one euro on `date`; rows are never edited."""
 
     currency: str
-    date: date
     rate: Decimal
     source: str
     retrieved: date
+    date: date
 
     def __post_init__(self) -> None:
         if not self.rate.is_finite() or self.rate <= 0:
