@@ -20,10 +20,8 @@ from pricing_tables.model import ByName, ByParameters, ByPower, CarbonUnknown, M
 logging.setLoggerClass(logging.Logger)
 
 METHOD = f"ecologits=={ecologits.__version__}"
-
 WORLD = "WOR"  # EcoLogits' zone of the average electricity mix
 JOULES_A_KWH = 3_600_000
-
 Side = Literal["min", "max"]
 Basis = Literal["ecologits", "parameters", "measured_power", "unknown"]
 
