@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metering.cost import compile_tariff
@@ -84,6 +84,7 @@ def test_any_call_is_the_exact_quotient_rounded_half_even_whatever_the_thread_s_
 
 
 @given(tokens=TOKENS, rate=st.decimals("0.0001", "9999", places=4), figure=st.decimals(0, 1000, places=6))
+@example(tokens=MOST_TOKENS, rate=Decimal("1.1172"), figure=Decimal("999999999999.999999"))
 def test_any_price_and_exchange_rate_round_as_the_exact_quotient_does(tokens, rate, figure):
     rates = Rates([RateRow(currency="USD", rate=rate, source="test", retrieved=TODAY, date=TODAY)])
     model = priced("USD", figure)
