@@ -1,5 +1,6 @@
 """The words of the catalogue: a model, its dated prices and its carbon basis."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -12,12 +13,20 @@ ONE_MILLION = Decimal(1_000_000)
 
 
 class Tier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Rates of a whole request once its input passes a threshold: a cliff, not a slice."""
+    """Rates of a whole request once its input passes a threshold: a cliff, not a slice.
+
+    Cached input that has no price here, nor a factor in the row, costs as much as any.
+    """
 
     input_tokens_above: int
     input: Decimal
     output: Decimal
     cached_input: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        _check_amounts((self.input, self.output, self.cached_input))
+        if self.input_tokens_above < 1:
+            raise ValueError("a tier starts above 1 token or more")
 
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,6 +47,23 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tiers: tuple[Tier, ...] = ()
     source: str
     retrieved: date
+
+    def __post_init__(self) -> None:
+        _check_amounts(
+            (
+                self.input,
+                self.output,
+                self.cached_input,
+                self.cached_input_factor,
+                self.cache_write,
+                self.audio_minute,
+            )
+        )
+        if self.cached_input is not None and self.cached_input_factor is not None:
+            raise ValueError("cached_input and cached_input_factor exclude each other")
+        thresholds = [tier.input_tokens_above for tier in self.tiers]
+        if thresholds != sorted(set(thresholds)):
+            raise ValueError("tiers are listed by rising threshold, each once")
 
 
 class ByName(Struct, frozen=True, tag="ecologits"):
@@ -90,3 +116,8 @@ class Model(Struct, frozen=True, kw_only=True):
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+
+def _check_amounts(amounts: Iterable[Decimal | None]) -> None:
+    if any(amount is not None and not (amount.is_finite() and amount >= 0) for amount in amounts):
+        raise ValueError("a price is a finite number, 0 or more")
