@@ -2,13 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Never
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
+from metering.ledger_reader import LedgerLine
 from router.settings import Settings, SettingsWrong, load_settings
 
 app = App(
@@ -28,10 +28,10 @@ def settings_of_process(**given: str | None) -> Settings:
         refuse(wrong.problems)
 
 
-def refuse(problems: list[str]) -> "Never":
+def refuse(problems: list[str]) -> Never:
     """Print what must be mended and exit."""
     for problem in problems:
-        print(f"router: {problem}", file=sys.stderr)
+        sys.stderr.write(f"router: {problem}\n")
     raise SystemExit(WRONG)
 
 
@@ -78,7 +78,7 @@ def token(subject: str = "user", *, seconds: int = 3600) -> None:
     """
     from router.wiring import authenticator_of  # noqa: PLC0415 - `--help` must be quick
 
-    print(authenticator_of(settings_of_process()).issue(subject, seconds))
+    sys.stdout.write(authenticator_of(settings_of_process()).issue(subject, seconds) + "\n")
 
 
 @app.command
@@ -93,25 +93,29 @@ def ledger(*, json: bool = False, since: datetime | None = None) -> None:
         Only what was opened at or after this moment (ISO 8601; without an offset, UTC).
 
     """
-    from router.wiring import reader_of  # noqa: PLC0415 - `--help` must be quick
-    from metering.ledger_reader import print_ledger
+    from metering.ledger_reader import print_ledger  # noqa: PLC0415 - `--help` must be quick
+    from router.wiring import reader_of  # noqa: PLC0415 - same reason
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
     lines = reader_of(settings_of_process()).read(moment)
     if json:
         print_ledger(lines, sys.stdout.buffer)
     else:
-        for line in lines:
-            cost = "unknown" if line.cost_eur is None else f"{line.cost_eur:f} EUR"
-            grams = "unknown" if line.emissions_kg is None else f"{line.emissions_kg * 1000:f} g"
-            print(f"{line.opened_at}  {line.status:11}  {line.agent}  {line.model}  {cost}  {grams}  {line.request_id}")
+        sys.stdout.writelines(f"{told(line)}\n" for line in lines)
+
+
+def told(line: "LedgerLine") -> str:
+    """Return one request for a person to read."""
+    cost = "unknown" if line.cost_eur is None else f"{line.cost_eur:f} EUR"
+    grams = "unknown" if line.emissions_kg is None else f"{line.emissions_kg * 1000:f} g"
+    return f"{line.opened_at}  {line.status:11}  {line.agent}  {line.model}  {cost}  {grams}  {line.request_id}"
 
 
 @app.command
 def openapi() -> None:
     """Print the OpenAPI document."""
     from router.app import COLD_ROUTES  # noqa: PLC0415 - `--help` must be quick
-    from router.openapi import document
+    from router.openapi import document  # noqa: PLC0415 - same reason
 
     sys.stdout.buffer.write(document(COLD_ROUTES) + b"\n")
 

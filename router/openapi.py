@@ -19,8 +19,8 @@ TITLE = "CAPL Routeur IA API"
 VERSION = "1.0.0"
 REFUSALS = (400, 401, 404, 413, 415, 429, 502, 503, 504)
 STREAM_DOC = (
-    "With `stream: true` the answer is `text/event-stream`: lines `data: {json}` with `content`, `done` and `metadata`; "
-    "the last one has `done: true` and the receipt."
+    "With `stream: true` the answer is `text/event-stream`: lines `data: {json}` with `content`, `done` and "
+    "`metadata`; the last one has `done: true` and the receipt."
 )
 
 

@@ -133,14 +133,14 @@ def announce(settings: Settings, port: int) -> None:
     """Print where the gateway is, and in development one curl that works as it stands."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{port}"
-    print(f"Routeur IA answers on {url}", flush=True)
+    sys.stdout.write(f"Routeur IA answers on {url}\n")
     if settings.development:
         token = f'$(curl -s -X POST {url}/auth/token | sed \'s/.*"access_token":"\\([^"]*\\)".*/\\1/\')'
-        print(
+        sys.stdout.write(
             f"curl -s {url}/completion -H 'Content-Type: application/json' "
-            f'-H "Authorization: Bearer {token}" -d \'{{"message":"{QUESTION}"}}\'',
-            flush=True,
+            f'-H "Authorization: Bearer {token}" -d \'{{"message":"{QUESTION}"}}\'\n'
         )
+    sys.stdout.flush()
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
