@@ -1,4 +1,4 @@
-"""How an answer is checked: parsed to its end, its words those upstream sent, its tokens as stated, its price above zero."""
+"""How an answer is checked: parsed to its end, the words upstream sent, its tokens as stated, a price above zero."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

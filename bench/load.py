@@ -1,16 +1,16 @@
-"""The load: a closed loop of checked requests, bounded in count and time, that prints its figures as one JSON object."""
+"""The load: a closed loop of checked requests, bounded in count and time, with its figures as one JSON object."""
 
 import argparse
 import asyncio
 import gc
 import sys
 from dataclasses import dataclass, field
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time
 
 import httptools
 import msgspec
 import uvloop
-from checks import SHAPES, Wrong
+from checks import SHAPES, TOKENS, Wrong
 from payload import VARIANTS
 
 GRACE_SECONDS = 30
@@ -22,7 +22,7 @@ OK = 200
 class Order:
     """What to ask, of whom, how much: at most `requests` answers, none asked for after `seconds`.
 
-    `spread_ms` is the time over which the connections start, evenly; `late_ms` the gap between events above which one counts as late.
+    `spread_ms`: the connections start evenly over this time. `late_ms`: a longer gap between events counts as late.
     """
 
     port: int
@@ -61,6 +61,7 @@ class Tally:
     errors: int = 0
     first_error: str | None = None
     redials: int = 0
+    tokens: int = 0
 
     def fail(self, why: str) -> None:
         """Count an answer that is not right, and keep the first reason."""
@@ -191,6 +192,7 @@ class Line(asyncio.Protocol):
                 self.tally.fail(f"{wrong} in …{bytes(self.body[-200:])!r}")
             else:
                 self.tally.latency.append(now - self.sent)
+                self.tally.tokens += TOKENS[self.variant]
         if self.lasts:
             self.ask()
         else:
@@ -228,12 +230,14 @@ def spread(times: list[int]) -> dict[str, float]:
 
 
 def figures(order: Order, tally: Tally, seconds: float) -> dict[str, object]:
-    """Return the figures of a finished load; `answered` counts right answers only."""
+    """Return the figures of a finished load; `answered` counts right answers, `busy` is its share of a core."""
     return {
         "answered": len(tally.latency),
         "errors": tally.errors,
         "first_error": tally.first_error,
         "redials": tally.redials,
+        "tokens": tally.tokens,
+        "busy": process_time() / seconds,
         "seconds": seconds,
         "rps": len(tally.latency) / seconds,
         "events": tally.events,

@@ -47,5 +47,5 @@ SPOILS: dict[str, Callable[[Answer], Answer]] = {
     "tokens": _tokens,
     "free": _free,
 }
-# Wrong on the wire, not in the words: an error status, JSON without its end, a stream without its last event, a hang-up.
+# Wrong on the wire: an error status, JSON without its end, a stream without its figures, a hang-up.
 WIRE_SPOILS = ("status", "torn", "unfinished", "cut")

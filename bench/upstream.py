@@ -17,6 +17,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 NOT_FOUND = JSON_HEAD.format(404, 2).encode() + b"{}"
 FAILED = JSON_HEAD.format(500, 2).encode() + b"{}"
 MARK_BYTES = MARK.encode()
+SPOILED_ONE_IN = 10
 
 
 class StreamOptions(msgspec.Struct):
@@ -87,11 +88,11 @@ def _wire(given: Answer, asked: Asked, *, receipt: bool, spoil: str | None) -> W
     usage = asked.stream_options is not None and asked.stream_options.include_usage
     body = receipt_whole(given, asked.model) if receipt else chat_whole(given, asked.model)
     events = list(receipt_events(given, asked.model) if receipt else chat_events(given, asked.model, usage=usage))
-    closing = 1 if receipt else 2
     if spoil in {"torn", "unfinished"}:
         body = body[:-1]
-        torn = [events[-closing].replace(b"}\n\n", b"\n\n")] if spoil == "torn" else []
-        events = events[:-closing] + torn
+        last = len(events) - (1 if receipt else 2)
+        torn = [events[last].replace(b"}\n\n", b"\n\n")] if spoil == "torn" else []
+        events[last : last + 1] = torn
     wire = Wire(JSON_HEAD.format(200, len(body)).encode() + body, [b"%x\r\n%s\r\n" % (len(e), e) for e in events])
     if spoil == "cut":
         return Wire(wire.body[:-40], wire.chunks[:-4])
@@ -147,13 +148,15 @@ class Line(asyncio.Protocol):
         asked = self.decoder.decode(body)
         at = body.find(MARK_BYTES) + len(MARK_BYTES)
         served = self.served
-        spoiled = self.repertoire.spoil is not None and (served.whole + served.streams) % 10 == 9
+        spoiled = self.repertoire.spoil is not None and (served.whole + served.streams + 1) % SPOILED_ONE_IN == 0
         wire = self.repertoire.wire(asked, int(body[at : at + 2]) % VARIANTS, receipt=receipt, spoiled=spoiled)
         served.spoiled += spoiled
         served.streams += asked.stream
         served.whole += not asked.stream
         slow = asked.model.endswith("slow") and self.pace.first > 0
-        if spoiled and self.repertoire.spoil in {"cut", "status"}:
+        if not wire.chunks:
+            self.transport.write(wire.body)
+        elif spoiled and self.repertoire.spoil == "cut":
             self.break_off(wire, asked)
         elif asked.stream and slow:
             self.later(self.pace.first, self.pacer(wire.chunks))
@@ -164,8 +167,7 @@ class Line(asyncio.Protocol):
 
     def break_off(self, wire: Wire, asked: Asked) -> None:
         """Send what there is and hang up."""
-        streamed = asked.stream and bool(wire.chunks)
-        self.transport.write(SSE_HEAD + b"".join(wire.chunks) if streamed else wire.body)
+        self.transport.write(SSE_HEAD + b"".join(wire.chunks) if asked.stream else wire.body)
         self.transport.close()
 
     def later(self, after: float, step: Callable[[float], None]) -> None:
