@@ -53,7 +53,9 @@ def bench(targets: list[Target], loads: list[Measure], rounds: int) -> dict:
                 for rank in range(len(services)):
                     service = services[(rank + turn) % len(services)]
                     print(f"round {turn + 1}: {measure.name} {service.target.name}", file=sys.stderr)
+                    before = served(port)["cpu_seconds"]
                     figures = load(service, measure)
+                    figures["busy"] += (served(port)["cpu_seconds"] - before) / figures["seconds"]
                     turns[-1][service.target.name][measure.name] = figures
                     found[service.target.name].append(figures)
         facts = {

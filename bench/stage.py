@@ -172,7 +172,7 @@ def books(service: Running) -> Books:
     return Books(len(rows), len(settled), tokens)
 
 
-def served(port: int) -> dict[str, int]:
+def served(port: int) -> dict[str, float]:
     """Return upstream's own count of what it did."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     connection.request("GET", "/served")

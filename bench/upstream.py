@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import process_time
 
 import msgspec
 import uvloop
@@ -50,6 +51,7 @@ class Served:
     streams: int = 0
     spoiled: int = 0
     abandoned: int = 0
+    cpu_seconds: float = 0
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class Line(asyncio.Protocol):
         if path.endswith(b"/chat/completions") or path == b"/completion":
             self.complete(body, receipt=path == b"/completion")
         elif path in {b"/health", b"/served"}:
+            self.served.cpu_seconds = process_time()
             stats = msgspec.json.encode(self.served)
             self.transport.write(JSON_HEAD.format(200, len(stats)).encode() + stats)
         else:
