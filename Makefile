@@ -20,8 +20,8 @@ help: ## List what can be made
 
 setup: $(PROJECT) models ## Install what is locked into .venv, fetch and verify the embedded models
 
-models: $(PROJECT) ## Fetch and verify the embedded models; MODEL=1.5b adds the larger one
-	@$(BIN)/python -m agents.local.fetch $(MODEL)
+models: $(PROJECT) ## Fetch and verify the embedded models; MODEL=1.5b takes the larger one
+	@$(BIN)/python -m agents.local.fetch $(if $(MODEL),--chat qwen-$(MODEL))
 
 run: setup ## Start the gateway and print one curl that works
 	@exec $(BIN)/router serve
@@ -37,7 +37,7 @@ check: $(PROJECT) $(DEV) ## Check style, types, import contracts, sizes, README 
 	$(BIN)/python -m pytest -q tests/test_house.py
 
 bench: $(PROJECT) $(DEV) ## Measure speed against a direct call
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python bench $(ARGS)
 
 prove: setup $(DEV) ## Run the proofs at full length: kills, soak, 100,000 requests
 	@PROVE=full $(BIN)/python -m pytest -rP -o faulthandler_timeout=0 tests/proofs $(ARGS)
