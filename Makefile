@@ -37,10 +37,11 @@ check: $(PROJECT) $(DEV) ## Check style, types, import contracts, sizes, README 
 	$(BIN)/python -m pytest -q tests/test_house.py
 
 bench: $(PROJECT) $(DEV) ## Measure speed against a direct call
-	@$(BIN)/python bench $(ARGS)
+	@$(BIN)/python bench/run.py $(ARGS)
 
 prove: setup $(DEV) ## Run the proofs at full length: kills, soak, 100,000 requests
-	@PROVE=full $(BIN)/python -m pytest -rP -o faulthandler_timeout=0 tests/proofs $(ARGS)
+	@$(BIN)/python -m pytest -m prove -rP -o faulthandler_timeout=0 $(ARGS)
+	@$(BIN)/python bench/run.py --soak 100000
 
 readme: $(PROJECT) ## Rewrite the tree in README.md from the modules' docstrings
 	@$(BIN)/python docs/tree.py
