@@ -1,5 +1,6 @@
 # Everything installs into .venv from the locks; a stamp named after what was installed makes a second call start at once.
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help setup models run test check bench prove readme lock clean
 
 BIN := .venv/bin
