@@ -1,0 +1,13 @@
+"""What keeps the embedded models from starting; no request ever meets these."""
+
+
+class LocalModelError(Exception):
+    """The embedded models cannot be served."""
+
+
+class WeightsUnavailable(LocalModelError):
+    """A data file could not be had from any of its sources."""
+
+
+class EngineFailed(LocalModelError):
+    """The child process that serves the embedded models did not become ready."""

@@ -1,0 +1,87 @@
+"""The child process: loads the embedded model, says `ready <port>`, serves it until stopped or orphaned."""
+
+import argparse
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from agents.local.engine import Engine, EngineOptions
+from agents.local.errors import EngineFailed
+from agents.local.surface import Surface
+
+KEY_VARIABLE = "ROUTER_LOCAL_KEY"
+LOOPBACK = "127.0.0.1"
+
+
+class _Options(argparse.Namespace):
+    gguf: Path
+    name: str
+    port: int
+    threads: int
+    slots: int
+    context: int
+
+
+def _options() -> _Options:
+    parser = argparse.ArgumentParser(prog="python -m agents.local.serve", description=__doc__)
+    usual = EngineOptions()
+    parser.add_argument("--gguf", type=Path, required=True, help="the model file")
+    parser.add_argument("--name", required=True, help="the name it is served under")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--threads", type=int, default=usual.threads)
+    parser.add_argument("--slots", type=int, default=usual.slots, help="calls in flight")
+    parser.add_argument("--context", type=int, default=usual.context, help="tokens a slot")
+    return parser.parse_args(namespace=_Options())
+
+
+def _listen(port: int) -> socket.socket:
+    """Bind beside the supervisor's own reservation of the port, which needs the same options on both sides."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((LOOPBACK, port))
+    listener.listen(128)
+    return listener
+
+
+def _exit_with_parent() -> None:
+    """End at once when standard input closes: whoever held it, alive or killed, is gone."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os._exit(0)
+
+
+def main() -> None:
+    """Serve; the key comes by the environment, standard input is the parent's lifeline."""
+    options, key = _options(), os.environ.get(KEY_VARIABLE)
+    if not key:
+        sys.exit(f"{KEY_VARIABLE} is not set")
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    try:
+        limits = EngineOptions(threads=options.threads, slots=options.slots, context=options.context)
+        engine = Engine(options.gguf, limits)
+        listener = _listen(options.port)
+    except (EngineFailed, OSError) as cause:
+        sys.exit(str(cause))
+    config = uvicorn.Config(
+        Surface(options.name, key, engine),
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    sys.stdout.write(f"ready {listener.getsockname()[1]}\n")
+    sys.stdout.flush()
+    uvicorn.Server(config).run(sockets=[listener])
+    # The engine's threads may be inside a call: there is nothing of theirs to save.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
