@@ -1,9 +1,21 @@
-"""What storage can fail with."""
+"""What can go wrong between a unit of work and the disk."""
 
 
 class StorageError(Exception):
-    """The books could not be read or written."""
+    """The store cannot do what was asked."""
 
 
 class StorageDown(StorageError):
-    """The database cannot take writes now; nothing was accepted, try again shortly."""
+    """The store cannot be written or read now: it is locked, full, failing or closed."""
+
+
+class UnitRefused(StorageError):
+    """The store refuses this unit of work for what it holds; a second try would fail as well."""
+
+
+class SchemaNewer(StorageError):
+    """The database was written by a newer version of the gateway; start that version, or name another database."""
+
+
+class DatabaseUnsupported(StorageError):
+    """ROUTER_DATABASE_URL is not of the form sqlite:///path, the only database supported so far."""

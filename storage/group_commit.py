@@ -1,0 +1,217 @@
+"""The one writer of a process: units of work from the event loop, many to a commit, in a thread of its own."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic
+
+from storage.database import BUSY_SECONDS, open_to_write
+from storage.errors import StorageDown
+from storage.statement import Work
+from storage.transactions import Outcome, Transactions
+
+_MOST_WAITING = 10_000
+_MOST_AT_ONCE = 1_000
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+
+
+class _Unit:
+    """Work that is in or refused as a whole, and who waits for it."""
+
+    __slots__ = ("durable", "future", "work")
+
+    def __init__(self, work: Work, future: asyncio.Future[None], *, durable: bool) -> None:
+        self.work = work
+        self.future = future
+        self.durable = durable
+
+
+class GroupCommit:
+    """Takes units of work on the event loop and commits them together.
+
+    Everything handed over while a commit is under way goes into the next one. While the database cannot be written,
+    durable units wait and are tried again until they are in; others are refused. The writer recovers by itself.
+    """
+
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS, most_waiting: int = _MOST_WAITING) -> None:
+        """Start the writer for the running event loop.
+
+        Args:
+            path: The database, which exists and is at head.
+            busy_seconds: How long a commit waits for another process to unlock the database.
+            most_waiting: How many units may wait before those that are not durable are refused.
+
+        Raises:
+            StorageDown: The database cannot be opened.
+
+        """
+        self._loop = asyncio.get_running_loop()
+        self._transactions = Transactions(open_to_write(path, busy_seconds=busy_seconds))
+        self._most_waiting = most_waiting
+        self._queue: SimpleQueue[list[_Unit] | None] = SimpleQueue()
+        self._outbox: list[_Unit] = []
+        self._waiting: set[_Unit] = set()
+        self._units: list[_Unit] = []  # the thread's own
+        self._healthy = True
+        self._closed = False
+        self._gives_up_at = float("inf")
+        # A daemon: a disk that hangs for ever must not keep the process from ending.
+        self._thread = Thread(target=self._run, name="group-commit", daemon=True)
+        self._thread.start()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last commit succeeded and the writer is open."""
+        return self._healthy and not self._closed
+
+    def submit(self, work: Work, *, durable: bool) -> asyncio.Future[None]:
+        """Hand over a unit of work; cancelling the future does not take it back.
+
+        Args:
+            work: Statements with their rows, all in one transaction.
+            durable: True for what must never be lost: it survives a power cut, and is kept until it can be
+                written. False for what only has to survive this process, and is refused at once in bad times.
+
+        Returns:
+            A future that is done once the unit is committed. It raises UnitRefused when the database refuses the
+            unit itself, and StorageDown when the unit was not durable and could not be written.
+
+        """
+        future = self._loop.create_future()
+        unit = _Unit(work, future, durable=durable)
+        if self._closed:
+            self._give_up([unit])
+        elif not durable and (not self._healthy or len(self._waiting) >= self._most_waiting):
+            future.set_exception(StorageDown())
+        else:
+            if not self._outbox:
+                self._loop.call_soon(self._hand_over)
+            self._outbox.append(unit)
+            self._waiting.add(unit)
+        return future
+
+    async def close(self, seconds: float) -> None:
+        """Write what waits, for at most `seconds`; what is left then goes to stderr, one JSON object a unit."""
+        if self._closed:
+            return
+        self._hand_over()
+        self._closed = True
+        self._gives_up_at = monotonic() + seconds
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join, seconds)
+        self._give_up(list(self._waiting))
+
+    def _hand_over(self) -> None:
+        if self._outbox:
+            self._queue.put(self._outbox)
+            self._outbox = []
+
+    def _resolve(self, results: list[tuple[_Unit, Outcome | StorageDown]]) -> None:
+        for unit, error in results:
+            self._waiting.discard(unit)
+            if unit.future.done():
+                continue
+            if error is None:
+                unit.future.set_result(None)
+            else:
+                unit.future.set_exception(error)
+
+    def _give_up(self, units: list[_Unit]) -> None:
+        for unit in units:
+            if unit.durable:
+                sys.stderr.write(_as_json_line(unit.work))
+        sys.stderr.flush()
+        self._resolve([(unit, StorageDown()) for unit in units])
+
+    def _thread_ended(self) -> None:
+        self._closed = True
+        self._give_up(list(self._waiting))
+
+    # From here on, what runs in the writer's thread.
+
+    def _run(self) -> None:
+        try:
+            self._write_until_closed()
+        finally:
+            # Only a defect ends the thread before it is told to: then nobody may wait in vain.
+            self._healthy = False
+            self._tell_loop(self._thread_ended)
+        self._transactions.close()
+
+    def _write_until_closed(self) -> None:
+        pause = 0.0
+        open_ = True
+        while open_ or self._units:
+            open_ = (self._sit_out(pause) if pause else self._take()) and open_
+            try:
+                outcomes = self._write()
+            except StorageDown as down:
+                self._healthy = False
+                self._refuse_admissions(down)
+                pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+                if monotonic() > self._gives_up_at:
+                    return
+            else:
+                self._healthy = True
+                pause = 0.0
+                self._tell_loop(self._resolve, list(zip(self._units, outcomes, strict=True)))
+                self._units = []
+
+    def _take(self) -> bool:
+        """Wait for work and take what is there; return False once told to close."""
+        handed = self._queue.get()
+        while handed is not None:
+            self._units += handed
+            if len(self._units) >= _MOST_AT_ONCE:
+                return True
+            try:
+                handed = self._queue.get_nowait()
+            except Empty:
+                return True
+        return False
+
+    def _sit_out(self, seconds: float) -> bool:
+        """Gather work while the storage is down, for so long or until told to close; return False then."""
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0:
+            try:
+                handed = self._queue.get(timeout=left)
+            except Empty:
+                return True
+            if handed is None:
+                return False
+            self._units += handed
+            self._refuse_admissions(StorageDown())
+        return True
+
+    def _write(self) -> list[Outcome]:
+        if self._units:
+            durable = any(unit.durable for unit in self._units)
+            return self._transactions.commit([unit.work for unit in self._units], durable=durable)
+        if not self._healthy:
+            self._transactions.probe()
+        return []
+
+    def _refuse_admissions(self, error: StorageDown) -> None:
+        refused = [unit for unit in self._units if not unit.durable]
+        self._units = [unit for unit in self._units if unit.durable]
+        self._tell_loop(self._resolve, [(unit, error) for unit in refused])
+
+    def _tell_loop(self, callback: Callable[..., None], *args: object) -> None:
+        # A loop that is closed has nobody left to tell.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, *args)
+
+
+def _as_json_line(work: Work) -> str:
+    rows = [
+        {"action": statement.action, "table": statement.table, "row": dict(zip(statement.columns, row, strict=True))}
+        for statement, row in work
+    ]
+    return json.dumps({"level": "error", "event": "unwritten", "work": rows}) + "\n"

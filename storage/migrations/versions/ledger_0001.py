@@ -1,0 +1,97 @@
+"""The ledger, its calls, and the journal of requests that are still open."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+_STRICT = {"sqlite_strict": True}
+_STATUSES = "'ok', 'partial', 'error', 'client_gone', 'unknown'"
+
+
+def upgrade() -> None:
+    """Create the tables; times are ISO 8601 in UTC, exact decimals are text."""
+    _open_requests()
+    _ledger()
+    _ledger_calls()
+    _append_only("ledger", "request_id = NEW.request_id OR position = NEW.position")
+    _append_only("ledger_calls", "request_id = NEW.request_id AND seq = NEW.seq")
+
+
+def _open_requests() -> None:
+    op.create_table(
+        "open_requests",
+        sa.Column("request_id", sa.Text, primary_key=True),
+        *_texts("owner", "opened_at", "route", "agent", "model", "project_id", "subject"),
+        sqlite_with_rowid=False,
+        **_STRICT,
+    )
+
+
+def _ledger() -> None:
+    op.create_table(
+        "ledger",
+        # Grows with each entry: who exports the book remembers how far it came.
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("request_id", sa.Text, nullable=False, unique=True),
+        *_texts("opened_at", "settled_at", "route", "agent", "model", "project_id", "subject"),
+        sa.Column("status", sa.Text, sa.CheckConstraint(f"status IN ({_STATUSES})"), nullable=False),
+        *_integers("stream", "input_tokens", "output_tokens", "total_tokens"),
+        *_reals("latency_s", "ttft_s", "overhead_s"),
+        *_figures("cost_eur", "emissions_kg", "emissions_min_kg", "emissions_max_kg"),
+        *_figures("energy_kwh", "embodied_kg", "water_liters"),
+        *_figures("method", "exchange", "usage_source"),
+        *_integers("attempts"),
+        *_figures("resolved_model", "warnings"),
+        **_STRICT,
+    )
+    op.create_index("ledger_by_project", "ledger", ["project_id", "settled_at"])
+    op.create_index("ledger_by_time", "ledger", ["settled_at"])
+
+
+def _ledger_calls() -> None:
+    op.create_table(
+        "ledger_calls",
+        sa.Column("request_id", sa.Text, sa.ForeignKey("ledger.request_id"), primary_key=True),
+        sa.Column("seq", sa.Integer, primary_key=True),
+        *_texts("model", "canonical", "provider", "status", "usage_source"),
+        *_reals("upstream_s", "ttft_s"),
+        *_integers("input_uncached", "cache_read", "cache_write", "output_visible", "reasoning"),
+        *_integers("audio_input", "audio_output"),
+        *_texts("cost_eur", "input_eur", "output_eur"),
+        *_figures("kg", "kg_min", "kg_max", "embodied_kg", "energy_kwh", "water_liters"),
+        *_texts("basis"),
+        *_figures("zone"),
+        *_reals("busy_s"),
+        sqlite_with_rowid=False,
+        **_STRICT,
+    )
+
+
+def _append_only(table: str, same: str) -> None:
+    for event in ("UPDATE", "DELETE"):
+        _refuse(table, event, f"BEFORE {event} ON {table}")
+    # REPLACE would overwrite a row without asking the other two.
+    _refuse(table, "REPLACE", f"BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})")  # noqa: S608 - names of ours
+
+
+def _refuse(table: str, what: str, when: str) -> None:
+    refusal = f"SELECT RAISE(ABORT, '{table} is append-only: {what} refused');"
+    op.execute(f"CREATE TRIGGER {table}_refuses_{what.lower()} {when} BEGIN {refusal} END")
+
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+
+
+def _figures(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text) for name in names]
+
+
+def _integers(*names: str) -> list[sa.Column[int]]:
+    return [sa.Column(name, sa.Integer) for name in names]
+
+
+def _reals(*names: str) -> list[sa.Column[float]]:
+    return [sa.Column(name, sa.REAL) for name in names]
