@@ -27,7 +27,7 @@ def main() -> int:
         load(service, Measure("warm", 16, seconds=1))
         stacks = service.directory / "stacks"
         words = [spy, "record", "--pid", str(service.pid), "--rate", "500", "--duration", str(wish.seconds)]
-        sampler = subprocess.Popen([*words, "--format", "raw", "--output", str(stacks)], stdout=subprocess.DEVNULL)  # noqa: S603 - py-spy, found above
+        sampler = subprocess.Popen([*words, "--format", "raw", "--output", str(stacks)], stdout=subprocess.DEVNULL)
         load(service, Measure("profile", 16, seconds=wish.seconds + 1, stream=wish.stream))
         sampler.wait()
         print(top(stacks.read_text(), wish.top))

@@ -75,7 +75,7 @@ def upstream(*settings: str) -> Iterator[int]:
     """Run the fake upstream; yield its port."""
     port = free_port()
     command = on_core(0, [sys.executable, str(HERE / "upstream.py"), "--port", str(port), *settings])
-    process = subprocess.Popen(command)  # noqa: S603 - our own script
+    process = subprocess.Popen(command)
     try:
         _await_health(port, process, OK)
         yield port
@@ -104,9 +104,7 @@ def running(target: Target, upstream_port: int) -> Iterator[Running]:
         environment = Running(target, port, None, directory).environment()
         with (directory / "log").open("wb") as log:
             started = time.perf_counter()
-            process = subprocess.Popen(  # noqa: S603 - a target of targets.py
-                command, env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen(command, env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT)
         try:
             if target.port_file:
                 port = _await_address(directory / target.port_file, process)
@@ -135,7 +133,7 @@ def load(service: Running, measure: Measure) -> dict:
     command = [sys.executable, str(HERE / "load.py"), *(f"--{name}={value}" for name, value in words.items())]
     command += [f"--header={header}" for header in target.headers] + ["--stream"] * measure.stream
     before = processor(service.pid) if service.pid else None
-    ran = subprocess.run(on_core(0, command), stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own script
+    ran = subprocess.run(on_core(0, command), stdout=subprocess.PIPE, check=True)
     found = json.loads(ran.stdout)
     if service.pid is None or before is None:
         return found
@@ -163,7 +161,7 @@ class Books:
 
 def books(service: Running) -> Books:
     """Return the counts of the service's ledger, read by its own command."""
-    ran = subprocess.run(  # noqa: S603 - a target of targets.py
+    ran = subprocess.run(
         service.target.books, env=service.environment(), cwd=service.directory, stdout=subprocess.PIPE, check=True
     )
     rows = msgspec.json.Decoder(Row).decode_lines(ran.stdout)

@@ -13,6 +13,7 @@ class Call:
 
     Args:
         model: Who is asked.
+        streamed: Whether the answer comes bit by bit, so that its first text has a time of its own.
         asked: The (role, content) turns that were sent, for an estimate when the provider's count is lost.
 
     """
@@ -28,12 +29,14 @@ class Call:
         "refusal",
         "started",
         "status",
+        "streamed",
         "usage",
     )
 
-    def __init__(self, model: Model, asked: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, model: Model, asked: Sequence[tuple[str, str]], *, streamed: bool) -> None:
         self.model = model
         self.asked = asked
+        self.streamed = streamed
         self.started = time.perf_counter()
         self.first: float | None = None
         self.ended: float | None = None
@@ -92,8 +95,8 @@ class Call:
 
     @property
     def ttft_s(self) -> float | None:
-        """Seconds from the start of the call to its first text."""
-        return None if self.first is None else self.first - self.started
+        """Seconds from the start of the call to its first text; None for a whole answer, which has no first text."""
+        return self.first - self.started if self.streamed and self.first is not None else None
 
     @property
     def text(self) -> str:

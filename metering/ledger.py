@@ -42,6 +42,11 @@ class Ledger:
         self._writer = writer
         self._owner = owner.id
 
+    @property
+    def healthy(self) -> bool:
+        """Whether the last write succeeded."""
+        return self._writer.healthy
+
     def admit(self, admission: Admission) -> Future[None]:
         """Write down that a request is let in.
 

@@ -93,9 +93,9 @@ class Meter:
         self._stream = stream
         self.model = model
 
-    def begin(self, model: Model, asked: Sequence[tuple[str, str]]) -> Call:
+    def begin(self, model: Model, asked: Sequence[tuple[str, str]], *, streamed: bool) -> Call:
         """Start the clock of one upstream call."""
-        call = Call(model, asked)
+        call = Call(model, asked, streamed=streamed)
         self._calls.append(call)
         return call
 

@@ -12,7 +12,10 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import (
+    MultiProcessCollector,
+    mark_process_dead,  # pyright: ignore[reportUnknownVariableType] - the library leaves its path untyped
+)
 
 from metering.receipt import CallRow, Receipt, RequestStatus
 from pricing_tables.model import Model

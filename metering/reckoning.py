@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec import UNSET, Struct, UnsetType
 
 from metering.call import Call, busy_seconds
-from metering.cost import Exchange, Tariff
+from metering.cost import Cost, Exchange, Tariff
 from metering.equivalences import equivalences
 from metering.impact import METHOD, Impact, ImpactOf
 from metering.receipt import (
@@ -24,6 +24,8 @@ from metering.receipt import (
 from metering.usage import Usage
 
 NOTHING = Usage()
+ZERO = Decimal(0)
+A_THOUSAND = Decimal(1000)
 
 
 class Scale(Struct, frozen=True):
@@ -64,10 +66,10 @@ def weigh(call: Call, scale: Scale, day: date) -> Weighed:
     cost = scale.tariff.cost(usage, day)
     upstream_s = call.upstream_s if call.accepted else 0.0
     impact = scale.impact.impact(usage.output_tokens, upstream_s, usage.busy_s)
-    return Weighed(_row(call, usage, (cost.input, cost.output), impact), cost.exchange, impact.warnings)
+    return Weighed(_row(call, usage, cost, impact), cost.exchange, impact.warnings)
 
 
-def _row(call: Call, usage: Usage, cost: tuple[Decimal, Decimal], impact: Impact) -> CallRow:
+def _row(call: Call, usage: Usage, cost: Cost, impact: Impact) -> CallRow:
     ttft_s = call.ttft_s
     return CallRow(
         model=call.model.name,
@@ -86,9 +88,9 @@ def _row(call: Call, usage: Usage, cost: tuple[Decimal, Decimal], impact: Impact
             usage.audio_input,
             usage.audio_output,
         ),
-        cost_eur=cost[0] + cost[1],
-        input_eur=cost[0],
-        output_eur=cost[1],
+        cost_eur=plain(cost.total),
+        input_eur=plain(cost.input),
+        output_eur=plain(cost.output),
         kg=exact(impact.kg),
         kg_min=exact(impact.kg_min),
         kg_max=exact(impact.kg_max),
@@ -103,7 +105,14 @@ def _row(call: Call, usage: Usage, cost: tuple[Decimal, Decimal], impact: Impact
 
 def exact(figure: float | None) -> Decimal | None:
     """Return the figure as the decimal that is printed for it, so that sums of printed figures hold to the digit."""
-    return None if figure is None else Decimal(repr(figure))
+    if figure is None:
+        return None
+    return Decimal(repr(figure)) if figure else ZERO
+
+
+def plain(amount: Decimal) -> Decimal:
+    """Return the amount without the zeros that its quantum leaves at its end."""
+    return amount.normalize() if amount else ZERO
 
 
 def receipt_of(weighed: Sequence[Weighed], calls: Sequence[Call], told: Circumstances) -> Receipt:
@@ -122,7 +131,7 @@ def receipt_of(weighed: Sequence[Weighed], calls: Sequence[Call], told: Circumst
         usage_by_model=tokens,
         latency_s=told.latency_s,
         emissions_kg=kg,
-        emissions_g=None if kg is None else kg * 1000,
+        emissions_g=None if kg is None else plain(kg * A_THOUSAND),
         pricing=_pricing(by_model),
         equivalences=equivalences(kg, water),
         emissions_range=None if kg_min is None or kg_max is None else Range(kg_min, kg_max),
@@ -143,7 +152,7 @@ def receipt_of(weighed: Sequence[Weighed], calls: Sequence[Call], told: Circumst
 
 
 def _sum(figures: Iterable[Decimal | None]) -> Decimal | None:
-    total = Decimal(0)
+    total = ZERO
     for figure in figures:
         if figure is None:
             return None
@@ -170,10 +179,10 @@ def _total(by_model: dict[str, TokenSums]) -> TokenSums:
 
 def _pricing(by_model: dict[str, list[CallRow]]) -> Pricing:
     costs: dict[str, CostRow] = {}
-    total = Decimal(0)
+    total = ZERO
     for name, rows in by_model.items():
-        read = sum((row.input_eur for row in rows), Decimal(0))
-        generated = sum((row.output_eur for row in rows), Decimal(0))
+        read = sum((row.input_eur for row in rows), ZERO)
+        generated = sum((row.output_eur for row in rows), ZERO)
         costs[name] = CostRow(read, generated, read + generated)
         total += read + generated
     return Pricing("EUR", total, costs)

@@ -70,7 +70,7 @@ def _state(house: House) -> State:
             "menu": house.menu,
             "scales": house.scales,
             "metrics": house.metrics,
-            "switchboard": house.switchboard,
+            "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
             "reader": reader_of(house.settings),
             "routes": COLD_ROUTES,
             "environment": house.settings.environment,

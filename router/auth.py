@@ -66,7 +66,8 @@ class Authenticator:
         """Return a new access token for `subject`, valid for `ttl_s` seconds."""
         now = int(time.time())
         claims: dict[str, Any] = {"sub": subject, "type": "access", "exp": now + ttl_s, "iat": now}
-        return jwt.encode(claims, self._secret, ALGORITHM, headers={"kid": self._kid})
+        # Its key may be of a library that is not installed, so its type is unknown.
+        return jwt.encode(claims, self._secret, ALGORITHM, headers={"kid": self._kid})  # pyright: ignore[reportUnknownMemberType]
 
     def principal(self, headers: Headers) -> Principal:
         """Return who carries these headers.
@@ -94,7 +95,7 @@ class Authenticator:
             secret = self._secrets[header["kid"]] if "kid" in header else self._secret
             if not header.keys() <= HEADER_FIELDS:
                 raise Refused("unauthorized")
-            claims = jwt.decode(
+            claims = jwt.decode(  # pyright: ignore[reportUnknownMemberType] - as above
                 token,
                 secret,
                 algorithms=[ALGORITHM],

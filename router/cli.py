@@ -108,7 +108,7 @@ def told(line: "LedgerLine") -> str:
     """Return one request for a person to read."""
     cost = "unknown" if line.cost_eur is None else f"{line.cost_eur:f} EUR"
     grams = "unknown" if line.emissions_kg is None else f"{line.emissions_kg * 1000:f} g"
-    return f"{line.opened_at}  {line.status:11}  {line.agent}  {line.model}  {cost}  {grams}  {line.request_id}"
+    return f"{line.time}  {line.status:11}  {line.agent}  {line.model}  {cost}  {grams}  {line.request_id}"
 
 
 @app.command

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
-from litestar.types import Receive
 
+from metering.middleware import Receive
 from router.errors import Refused
 
 T = TypeVar("T")

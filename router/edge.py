@@ -77,7 +77,7 @@ class EdgeProtocol(HttpToolsProtocol):
         headers = self.headers
         if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > MOST_HEAD_BYTES:
             return Refused("headers_too_large")
-        version = self.parser.get_http_version()
+        version = cast("Any", self.parser).get_http_version()
         hosts = sum(name == b"host" for name, _ in headers)
         if version not in VERSIONS or hosts > 1 or (hosts == 0 and version == "1.1"):
             return Refused("invalid_request", "il faut HTTP/1.1 et un seul en-tête Host", param="Host", source="header")

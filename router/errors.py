@@ -43,13 +43,16 @@ TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permis
 # A failure of a lower floor is answered with this code; the narrowest class wins.
 STATUS: dict[type[Exception], str] = {
     ModelUnavailable: "model_unavailable",
-    PromptRefused: "provider_error",
+    PromptRefused: "invalid_request",
     ProviderBusy: "rate_limited",
     ProviderDown: "provider_error",
     ProviderTimeout: "provider_timeout",
     AnswerCut: "provider_error",
     AgentError: "provider_error",
     StorageDown: "overloaded",
+}
+REASONS: dict[type[Exception], str] = {
+    PromptRefused: "le fournisseur du modèle la refuse (trop longue, ou un paramètre qu'il n'accepte pas)",
 }
 RETRY_SOON = 2  # seconds, when nothing better is known
 
@@ -131,7 +134,7 @@ def refusal_of(error: Exception) -> Refused:
     retry_after: Any = getattr(error, "retry_after", None)
     if retry_after is None and code == "overloaded":
         retry_after = RETRY_SOON
-    reason = str(error) if code == "model_unavailable" else ""
+    reason = str(error) if code == "model_unavailable" else REASONS.get(type(error), "")
     return Refused(code, reason, param="model" if reason else None, retry_after=retry_after)
 
 

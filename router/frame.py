@@ -2,13 +2,13 @@
 
 import logging
 import traceback
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request, Response
 from litestar.datastructures import MutableScopeHeaders
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from metering.middleware import new_request_id
 from metering.prometheus import OTHER, Metrics
@@ -25,8 +25,8 @@ class Frame(ASGIMiddleware):
         request_id = new_request_id()
         scope["state"]["request_id"] = request_id
         metrics: Metrics = scope["litestar_app"].state.metrics
-        route: str = scope.get("path_template", OTHER)
-        method: Any = scope.get("method", OTHER)
+        route = scope["path_template"]
+        method = cast("HTTPScope", scope)["method"]
 
         async def count(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
 import msgspec
+from litestar.openapi import ResponseSpec
+from msgspec import Struct
 
 from metering.receipt import Receipt
 from router.errors import Fault
@@ -13,6 +15,12 @@ MOST_CHARACTERS = 1_000  # of one event's content: escaped, a character takes at
 KEEP_ALIVE = b": keep-alive\n\n"
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+as_json = _encoder.encode  # decimals as numbers with all their digits: the framework's own encoder quotes them
+
+
+def answers(shape: type[Struct]) -> dict[int, ResponseSpec]:
+    """Describe a route that writes `shape` as JSON itself."""
+    return {200: ResponseSpec(shape, description="As described", generate_examples=False)}
 
 
 class Framing:
@@ -66,7 +74,8 @@ class Framing:
         """Return the JSON answer (2.3.1); `usage` carries both spellings (2.3.9)."""
         usage = receipt.usage
         head = (
-            f'{{"response":{quoted(text)},{self._names},"usage":{{"prompt_tokens":{usage.input_tokens},'
+            f'{{"response":{quoted(text)},"model":{quoted(self.model)},"agent":{quoted(self.agent)},'
+            f'"usage":{{"prompt_tokens":{usage.input_tokens},'
             f'"completion_tokens":{usage.output_tokens},"total_tokens":{usage.total_tokens},'
             f'"input_tokens":{usage.input_tokens},"output_tokens":{usage.output_tokens}}},'
             f'"metadata":{{"message_count":{turns},'

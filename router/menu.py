@@ -1,6 +1,6 @@
 """Which model answers to a name: catalogue, availability, and the stand-in of development (C-5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -36,11 +36,15 @@ class Menu:
     Args:
         catalogue: Every configured model.
         switchboard: Knows which providers can be called.
+        mends: What to set, by the name of a provider that cannot be called.
         stand_in: The embedded model that answers for chat models without a key; None outside development.
 
     """
 
-    def __init__(self, catalogue: Catalogue, switchboard: Switchboard, stand_in: Model | None) -> None:
+    def __init__(
+        self, catalogue: Catalogue, switchboard: Switchboard, mends: Mapping[str, str], stand_in: Model | None
+    ) -> None:
+        self._mends = mends
         self._catalogue = catalogue
         self._switchboard = switchboard
         self._stand_in = stand_in
@@ -76,10 +80,10 @@ class Menu:
             return Choice(name, model)
         if self._stand_in is not None:
             return Choice(name, self._stand_in, STAND_IN.format(name=self._stand_in.name))
-        return ModelUnavailable(f"{name} ; {self._switchboard.mend(model)}")
+        return ModelUnavailable(f"{name}, définissez {self._mends[model.provider]}")
 
     def _first(self) -> Choice:
         for model in self._catalogue:
             if self._switchboard.available(model):
                 return Choice(model.name, model)
-        raise ModelUnavailable("auto ; OPENAI_API_KEY, MISTRAL_API_KEY, ROUTER_LOCAL=on")
+        raise ModelUnavailable("définissez OPENAI_API_KEY, MISTRAL_API_KEY ou ROUTER_LOCAL=on")

@@ -59,13 +59,13 @@ def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
         return None
     models_dir = settings.models_dir or default_models_dir()
     if settings.local_gguf is not None:
-        path, name = settings.local_gguf, "qwen2.5-coder-0.5b-instruct"
+        path, name = settings.local_gguf, settings.local_gguf.stem.lower()
     else:
         found = installed_chat(models_dir)
         if found is None:
             mend = "run `make setup`, set ROUTER_LOCAL_GGUF to a model file, or set a provider key and ROUTER_LOCAL=off"
             raise SettingsWrong([f"ROUTER_LOCAL: no embedded model in {models_dir.name}; {mend}"])
-        path, name = found.path, found.name
+        path, name = found.path, found.model
     models = LocalModels(path, name)
     try:
         models.start()
@@ -126,7 +126,7 @@ def _run_workers(settings: Settings) -> None:
     config = _config("router.app:from_environment", settings)
     socket = config.bind_socket()
     announce(settings, socket.getsockname()[1])
-    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[socket]).run()
+    Multiprocess(config, sockets=[socket]).run()
 
 
 def announce(settings: Settings, port: int) -> None:

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from agents import PIPELINES
 from agents.local.shelf import default_models_dir
 from agents.providers import PROVIDERS
 from agents.providers.breaker import Breaker
+from agents.providers.chat import Chat
 from agents.providers.models import Models
-from agents.providers.provider import Provider
 from agents.providers.retry import RetryBudget, RetryPolicy
 from agents.providers.switchboard import Switchboard
 from agents.providers.transport import Timeouts, Upstream
@@ -37,7 +38,7 @@ from router.secrets import own_secret
 from router.settings import Settings, SettingsWrong, rotation_keys
 from storage.database import sqlite_path
 from storage.group_commit import GroupCommit
-from storage.migrate import upgrade
+from storage.migrations import upgrade
 from storage.owners import Owner
 
 LOCAL = "local"
@@ -65,6 +66,14 @@ class LocalEndpoint(Struct, frozen=True):
     model: str
 
 
+class Connection(Struct, frozen=True):
+    """One provider that can be called: its wire, where it is, and how it is asked again."""
+
+    chat: Chat
+    base_url: str
+    policy: RetryPolicy
+
+
 class House(Struct, frozen=True, kw_only=True):
     """Everything that one process serves with."""
 
@@ -72,15 +81,20 @@ class House(Struct, frozen=True, kw_only=True):
     authenticator: Authenticator
     menu: Menu
     switchboard: Switchboard
-    policies: Mapping[str, RetryPolicy]
+    connections: Mapping[str, Connection]
     metrics: Metrics
     scales: dict[str, Scale]
     planner: Model | None
 
 
+def database_url_of(settings: Settings) -> str:
+    """Return where the books are kept."""
+    return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'router.db'}"
+
+
 def database_of(settings: Settings) -> Path:
     """Return the file of the books."""
-    return sqlite_path(settings.database_url or f"sqlite:///{settings.data_dir / 'router.db'}")
+    return sqlite_path(database_url_of(settings))
 
 
 def authenticator_of(settings: Settings) -> Authenticator:
@@ -99,16 +113,17 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
     rows = provider_rows(settings)
     catalogue = catalogue_of(settings, rows, local)
     scales = scales_of(catalogue)
-    switchboard, policies = switchboard_of(settings, rows, environ, local)
+    connections, mends = connect(settings, rows, environ, local)
+    switchboard = Switchboard({name: Breaker(each.chat) for name, each in connections.items()}, mends)
     embedded = catalogue.find(local.model) if local is not None else None
     keyless = not (settings.openai_api_key or settings.mistral_api_key)
     stand_in = embedded if settings.development and keyless else None
     return House(
         settings=settings,
         authenticator=authenticator_of(settings),
-        menu=Menu(catalogue, switchboard, stand_in),
+        menu=Menu(catalogue, switchboard, mends, stand_in),
         switchboard=switchboard,
-        policies=policies,
+        connections=connections,
         metrics=Metrics(catalogue, PIPELINES),
         scales=scales,
         planner=_planner(settings, catalogue, switchboard),
@@ -139,8 +154,9 @@ def _rows(tables: Mapping[str, Any], name: str, kind: type[Any]) -> list[Any]:
 def catalogue_of(settings: Settings, rows: list[ProviderRow], local: LocalEndpoint | None) -> Catalogue:
     """Return the built-in chat models, the embedded one if it runs, and the models of router.toml."""
     builtin = load_catalogue(local_watts=settings.local_watts)
-    models = [model for model in builtin if not model.embedded or (local is not None and model.name == local.model)]
-    models = [msgspec.structs.replace(m, zone=settings.local_zone) if m.embedded else m for m in models]
+    models = [model for model in builtin if not model.embedded]
+    if local is not None:
+        models.append(_embedded(builtin, local.model, settings.local_zone))
     providers = {row.name: row for row in rows}
     problems: list[str] = []
     for row in _rows(settings.rows, "model", ModelRow):
@@ -159,6 +175,16 @@ def catalogue_of(settings: Settings, rows: list[ProviderRow], local: LocalEndpoi
         return Catalogue(models)
     except CatalogueError as cause:
         raise SettingsWrong([str(cause)]) from cause
+
+
+def _embedded(builtin: Catalogue, name: str, zone: str) -> Model:
+    """Return the embedded model that runs; a file of the operator's own weighs and costs like the built-in ones."""
+    known = builtin.find(name)
+    if known is None:
+        kin = next(model for model in builtin if model.embedded)
+        told = "Embedded model of ROUTER_LOCAL_GGUF"
+        known = replace(kin, name=name, upstream=name, canonical=f"{LOCAL}/{name}", description=told, aliases=())
+    return replace(known, zone=zone)
 
 
 def _is_plain(model: Model) -> bool:
@@ -180,21 +206,28 @@ def scales_of(catalogue: Catalogue) -> dict[str, Scale]:
     return scales
 
 
-def switchboard_of(
+def connect(
     settings: Settings, rows: list[ProviderRow], environ: Mapping[str, str], local: LocalEndpoint | None
-) -> tuple[Switchboard, dict[str, RetryPolicy]]:
-    """Connect every provider that has its key, and note what the others lack."""
+) -> tuple[dict[str, Connection], dict[str, str]]:
+    """Return the providers that can be called, and for each of the others the variable that would hold its key."""
     keys = {"openai": settings.openai_api_key, "mistralai": settings.mistral_api_key}
-    wanted = {"openai": "OPENAI_API_KEY", "mistralai": "MISTRAL_API_KEY"}
-    wanted |= {row.name: row.api_key_env for row in rows if row.api_key_env}
-    keys |= {row.name: environ.get(row.api_key_env) for row in rows if row.api_key_env}
+    variables = {"openai": "OPENAI_API_KEY", "mistralai": "MISTRAL_API_KEY"}
+    for row in rows:
+        if row.api_key_env:
+            variables[row.name] = row.api_key_env
+            keys[row.name] = environ.get(row.api_key_env)
+    mends = {name: variable for name, variable in variables.items() if not keys.get(name)}
     upstreams = [(row.kind, Upstream(row.name, row.base_url, keys.get(row.name), row.timeouts)) for row in rows]
     if local is not None:
         upstreams.append(("openai", Upstream(LOCAL, local.base_url, local.api_key)))
-    mends = {name: variable for name, variable in wanted.items() if not keys.get(name)}
-    providers: dict[str, Provider] = {each.name: Breaker(PROVIDERS[kind](each)) for kind, each in upstreams}
-    policies = {each.name: RetryPolicy(RetryBudget(), total_s=each.timeouts.total) for _, each in upstreams}
-    return Switchboard(providers, mends), policies
+    connections = {
+        each.name: Connection(
+            PROVIDERS[kind](each), each.base_url, RetryPolicy(RetryBudget(), total_s=each.timeouts.total)
+        )
+        for kind, each in upstreams
+        if each.name not in mends
+    }
+    return connections, mends
 
 
 def _planner(settings: Settings, catalogue: Catalogue, switchboard: Switchboard) -> Model | None:
@@ -209,8 +242,8 @@ def _planner(settings: Settings, catalogue: Catalogue, switchboard: Switchboard)
 async def open_books(house: House, stack: AsyncExitStack) -> Books:
     """Open the ledger and close what dead processes left open; the stack closes everything again."""
     settings = house.settings
+    upgrade(database_url_of(settings))
     database = database_of(settings)
-    upgrade(database)
     owners = settings.data_dir / "owners"
     abandoned = close_abandoned(database, owners)
     if abandoned:
@@ -221,6 +254,8 @@ async def open_books(house: House, stack: AsyncExitStack) -> Books:
     stack.push_async_callback(writer.close, CLOSE_WITHIN_S)
     tokens = Tokens((settings.models_dir or default_models_dir()) / "tokenizers")
     stack.callback(tokens.close)
+    for connection in house.connections.values():
+        stack.push_async_callback(connection.chat.aclose)
     books = Books(house.scales, Ledger(writer, owner), house.metrics, tokens)
     stack.push_async_callback(books.drain)
     return books
@@ -228,9 +263,10 @@ async def open_books(house: House, stack: AsyncExitStack) -> Books:
 
 def completion_of(house: House) -> Completion:
     """Return the application behind `POST /completion`."""
+    policies = {name: connection.policy for name, connection in house.connections.items()}
 
     def models(meter: Meter) -> Models:
-        return Models(house.switchboard, house.policies, meter)
+        return Models(house.switchboard, policies, meter)
 
     return Completion(
         authenticator=house.authenticator,

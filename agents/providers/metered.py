@@ -26,7 +26,8 @@ class Metered:
 
     async def stream(self, prompt: Prompt) -> Events:
         """Stream what the inner provider streams, and note it."""
-        call = self._meter.begin(prompt.model, [(message.role, message.content) for message in prompt.messages])
+        turns = [(message.role, message.content) for message in prompt.messages]
+        call = self._meter.begin(prompt.model, turns, streamed=prompt.stream)
         try:
             async with aclosing(self._inner.stream(prompt)) as events:
                 async for event in events:

@@ -4,14 +4,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from litestar import Request, get, head
+from litestar import Request, Response, get, head
 from msgspec import Struct
 
 from agents import PIPELINES
 from metering.equivalences import Published, published
 from metering.impact import Basis
-from metering.reckoning import Scale
+from metering.reckoning import Scale, plain
 from metering.usage import Usage
+from router.framing import answers, as_json
 from router.menu import Menu, Row
 
 # A thousand tokens stay under every tier, so the first rate is the one that shows.
@@ -71,13 +72,13 @@ class AgentList(Struct, frozen=True):
     total: int
 
 
-@get("/models", tags=["discovery"])
-async def list_models(request: Request[Any, Any, Any]) -> ModelList:
+@get("/models", tags=["discovery"], responses=answers(ModelList))
+async def list_models(request: Request[Any, Any, Any]) -> Response[bytes]:
     """List the chat models, with today's prices in euros."""
     menu: Menu = request.app.state.menu
     scales: dict[str, Scale] = request.app.state.scales
     rows = [_model_row(row, scales[row.model.name]) for row in menu.rows()]
-    return ModelList(rows, len(rows))
+    return Response(as_json(ModelList(rows, len(rows))), media_type="application/json")
 
 
 def _model_row(row: Row, scale: Scale) -> ModelRow:
@@ -90,7 +91,7 @@ def _model_row(row: Row, scale: Scale) -> ModelRow:
         description=model.description,
         supports_streaming=True,
         context_window=model.context_window,
-        pricing_eur_per_million=TokenPrices(cost.input * 1000, cost.output * 1000),
+        pricing_eur_per_million=TokenPrices(plain(cost.input * 1000), plain(cost.output * 1000)),
         emissions=CarbonBasis(impact.basis, impact.zone, model.canonical),
         available=row.available,
         stand_in=None if row.stand_in is None else row.stand_in.name,
@@ -104,10 +105,10 @@ async def list_agents() -> AgentList:
     return AgentList(rows, len(rows))
 
 
-@get("/equivalences", opt={"public": True}, tags=["discovery"])
-async def list_equivalences() -> Published:
+@get("/equivalences", opt={"public": True}, tags=["discovery"], responses=answers(Published))
+async def list_equivalences() -> Response[bytes]:
     """Publish the factors behind the equivalences, with their sources (M-10)."""
-    return published()
+    return Response(as_json(published()), media_type="application/json")
 
 
 @head("/", opt={"public": True}, tags=["discovery"])

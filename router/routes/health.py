@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, get
 from msgspec import Struct
 
+from agents.providers.reach import Reach, reach_all
 from metering.ledger import Ledger
 from metering.prometheus import CONTENT_TYPE, Metrics
 from router.errors import Refused
@@ -23,7 +24,7 @@ class Health(Struct, frozen=True, omit_defaults=True):
     title: str
     environment: str
     timestamp: str
-    providers: dict[str, str] | None = None
+    providers: dict[str, Reach] | None = None
 
 
 @get("/health", opt={"public": True}, tags=["health"])
@@ -31,7 +32,7 @@ async def health(request: Request[Any, Any, Any], deep: bool = False) -> Health:
     """Say how the gateway is; `deep` looks at each provider too."""
     state = request.app.state
     ledger: Ledger = state.ledger
-    providers = await state.switchboard.check() if deep else None
+    providers = await reach_all(state.base_urls) if deep else None
     sound = ledger.healthy and not (providers and "down" in providers.values())
     return Health(
         status="healthy" if sound else "degraded",
