@@ -1,5 +1,6 @@
 """Start, watch, restart and stop the child that serves the embedded models."""
 
+import logging
 import os
 import secrets
 import socket
@@ -16,6 +17,8 @@ import agents
 from agents.local.engine import EngineOptions
 from agents.local.errors import EngineFailed
 from agents.local.serve import KEY_VARIABLE, LOOPBACK
+
+_log = logging.getLogger(__name__)
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
@@ -108,10 +111,11 @@ class LocalModels:
         """Restart the child whenever it ends, ever more slowly while it does not come up."""
         backoff = FIRST_BACKOFF_SECONDS
         while child := self._child:
-            child.process.wait()
+            code = child.process.wait()
             _end(child)
             if self._stopping.wait(backoff):
                 return
+            _log.warning("the embedded models ended with code %d and are started again: %s", code, _last_words(child))
             with self._changing:
                 if self._stopping.is_set():
                     return
@@ -135,6 +139,7 @@ class LocalModels:
             text=True,
             errors="replace",
             env=self._environment(),
+            start_new_session=True,  # Ctrl-C is for the gateway, which lets answers end before it stops the child
         )
         child = Child(process, deque(maxlen=STDERR_LINES), threading.Event())
         threading.Thread(target=_announce, args=(child, process.stdout), daemon=True).start()
