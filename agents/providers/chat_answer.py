@@ -100,6 +100,7 @@ class Reading:
                 if event and not self._add(_decode(event), pieces):
                     break
         except (ValueError, RecursionError):
+            self.wrote = self.wrote or bool(pieces)
             self.failure = self.broken("malformed")
         if pieces:
             self.wrote = True

@@ -1,0 +1,41 @@
+"""Prompts whose model's upstream name chooses how the faulty upstream answers."""
+
+from typing import Any
+
+from agents.messages import Event, Message, Prompt, Sampling, Text
+from agents.providers.provider import Provider
+from agents.providers.transport import Timeouts
+from pricing_tables.model import CarbonUnknown, Model
+
+QUICK = Timeouts(connect=0.5, first_byte=0.15, idle=0.15, total=2)
+
+
+def model(upstream: str, provider: str = "openai") -> Model:
+    return Model(
+        name=upstream,
+        provider=provider,
+        upstream=upstream,
+        canonical=upstream,
+        context_window=128_000,
+        description="A model",
+        prices=(),
+        carbon=CarbonUnknown(),
+    )
+
+
+def prompt(upstream: str, *, stream: bool = False, **fields: Any) -> Prompt:
+    asked = {
+        "model": model(upstream),
+        "messages": (Message(role="user", content="Is the café open?"),),
+        "sampling": Sampling(),
+        "stream": stream,
+    }
+    return Prompt(**{**asked, **fields})
+
+
+async def collect(provider: Provider, asked: Prompt) -> list[Event]:
+    return [event async for event in provider.stream(asked)]
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join("".join(event.pieces) for event in events if isinstance(event, Text))
