@@ -43,6 +43,8 @@ def open_requests(folder: Path) -> set[str]:
 def test_killed_processes_lose_nothing_they_acknowledged(folder):
     database, owners = folder / "router.db", folder / "owners"
     with start("storm", folder) as victim, start("storm", folder) as sibling:
+        assert sibling.stdout
+        assert sibling.stdout.readline().startswith("admitted")
         first = told_by(victim, until_settled=500)
         closed = close_abandoned(database, owners)
         sibling.kill()

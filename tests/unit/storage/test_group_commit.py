@@ -61,7 +61,7 @@ async def test_acknowledged_units_are_in_whatever_their_number(database):
 
 
 async def test_refused_unit_leaves_no_trace_and_its_neighbours_are_in(database):
-    poison = (*opening("half"), *opening("r1"))
+    poison = (*opening("half"), *closing_("\ud800"))
     units = [opening("r1"), poison, opening("r2", "\ud800"), opening("r3", 2**63), opening("r4"), opening("r5", None)]
 
     async with writing(database) as writer:
@@ -112,6 +112,10 @@ async def test_writer_recovers_by_itself_when_nothing_waits(database, locker):
         locker.lock()
         with pytest.raises(StorageDown):
             await writer.submit(opening("a1"), durable=False)
+
+        until = monotonic() + 0.3
+        while monotonic() < until:
+            assert isinstance(writer.submit(opening("a2"), durable=False).exception(), StorageDown)
 
         locker.release()
         assert await accepted_again(writer, "a2")
@@ -176,7 +180,7 @@ async def test_each_commit_keeps_the_promise_of_its_own_units(database):
     levels = []
     for n, durable in enumerate((False, True, False, True)):
         transactions.commit([opening(f"r{n}")], durable=durable)
-        # A new text each time: the answer of this pragma is compiled into the statement.
+        # A new text each time: what this pragma answers may be compiled into its statement.
         levels.append(connection.execute(f"PRAGMA synchronous -- {n}").fetchone()[0])
     transactions.close()
 
