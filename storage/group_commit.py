@@ -153,7 +153,7 @@ class GroupCommit:
                 outcomes = self._write()
             except StorageDown as down:
                 self._healthy = False
-                self._refuse_admissions(down)
+                self._refuse_admissions(str(down))
                 pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
                 if monotonic() > self._gives_up_at:
                     return
@@ -187,7 +187,7 @@ class GroupCommit:
             if handed is None:
                 return False
             self._units += handed
-            self._refuse_admissions(StorageDown())
+            self._refuse_admissions("still failing")
         return True
 
     def _write(self) -> list[Outcome]:
@@ -198,10 +198,10 @@ class GroupCommit:
             self._transactions.probe()
         return []
 
-    def _refuse_admissions(self, error: StorageDown) -> None:
-        refused = [unit for unit in self._units if not unit.durable]
+    def _refuse_admissions(self, cause: str) -> None:
+        refused = [(unit, StorageDown(cause)) for unit in self._units if not unit.durable]
         self._units = [unit for unit in self._units if unit.durable]
-        self._tell_loop(self._resolve, [(unit, error) for unit in refused])
+        self._tell_loop(self._resolve, refused)
 
     def _tell_loop(self, callback: Callable[..., None], *args: object) -> None:
         # A loop that is closed has nobody left to tell.

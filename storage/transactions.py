@@ -78,7 +78,7 @@ class Transactions:
     def _promise(self, *, full: bool) -> None:
         if full is self._full:
             return
-        # This pragma acts when it is compiled: `execute` would find it in the statement cache and do nothing.
+        # Not from the statement cache: some pragmas act when they are compiled (sqlite.org/pragma.html).
         self._connection.executescript(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
         self._full = full
 

@@ -47,7 +47,6 @@ def _ledger() -> None:
         **_STRICT,
     )
     op.create_index("ledger_by_project", "ledger", ["project_id", "settled_at"])
-    op.create_index("ledger_by_time", "ledger", ["settled_at"])
 
 
 def _ledger_calls() -> None:

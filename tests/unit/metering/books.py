@@ -1,0 +1,43 @@
+"""The book of a folder, opened, kept and looked into by the tests of the ledger."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from datetime import datetime
+from pathlib import Path
+
+from metering.ledger import Entry, Ledger
+from metering.ledger_reader import LedgerLine, LedgerReader
+from storage.group_commit import GroupCommit
+from storage.owners import Owner
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Ledger]:
+    owner = Owner(folder / "owners")
+    writer = GroupCommit(folder / "router.db")
+    try:
+        yield Ledger(writer, owner)
+    finally:
+        await writer.close(5)
+        owner.close()
+
+
+async def kept(folder: Path, *entries: Entry) -> None:
+    async with opened(folder) as ledger:
+        await asyncio.gather(*(ledger.append(one) for one in entries))
+
+
+def lines(folder: Path, since: datetime | None = None) -> list[LedgerLine]:
+    return list(LedgerReader(folder / "router.db").read(since))
+
+
+def query(folder: Path, sql: str) -> list[sqlite3.Row]:
+    with closing(sqlite3.connect(folder / "router.db")) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute(sql).fetchall()
+
+
+def book(folder: Path) -> list[sqlite3.Row]:
+    return query(folder, "SELECT * FROM ledger") + query(folder, "SELECT * FROM ledger_calls")
