@@ -34,7 +34,7 @@ def open_to_write(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.
 
     """
     connection = _open(path, "rw", busy_seconds)
-    connection.executescript("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=4000")
+    connection.executescript("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
     return connection
 
 

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from storage.database import open_to_write, sqlite_path
+from storage.database import open_to_read, open_to_write, sqlite_path
 from storage.errors import StorageDown
 
 HEAD = "0001"
@@ -26,11 +26,12 @@ def upgrade(url: str) -> None:
     """
     path = sqlite_path(url)
     try:
-        if path.exists() and _revision(path) == HEAD:
+        if path.exists() and _is_ready(path):
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(path):
-            if _revision(path) != HEAD:
+            if not _is_ready(path):
+                _use_write_ahead_log(path)
                 # Alembic and SQLAlchemy take 0.3 s to import, and a start at head needs neither.
                 from storage.migrations.run import run  # noqa: PLC0415
 
@@ -39,13 +40,19 @@ def upgrade(url: str) -> None:
         raise StorageDown(f"{path}: {cause}") from cause
 
 
-def _revision(path: Path) -> str | None:
+def _is_ready(path: Path) -> bool:
+    with closing(open_to_read(path)) as connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is None:
+            return False
+        revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        # The mode stays in the file, but a copy that was restored may have lost it.
+        return revision == (HEAD,) and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def _use_write_ahead_log(path: Path) -> None:
+    # Only ever under the lock: SQLite fails, and does not wait, when two processes change the mode at once.
     with closing(open_to_write(path)) as connection:
-        # It stays in the file, but a restored copy may have lost it.
         connection.execute("PRAGMA journal_mode=WAL")
-        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
-        return row[0] if row else None
 
 
 @contextmanager

@@ -60,6 +60,16 @@ def test_four_processes_that_start_at_once_make_one_database(tmp_path):
     assert "ledger" in tables(tmp_path / "router.db")
 
 
+def test_restored_copy_that_lost_its_log_gets_it_back(database):
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+
+    upgrade(f"sqlite:///{database}")
+
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_database_of_a_newer_version_is_refused(database):
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
