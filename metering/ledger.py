@@ -8,8 +8,10 @@ from msgspec import UNSET, Struct, json
 
 from metering import ledger_store
 from metering.receipt import CallRow, Receipt, RequestStatus
+from storage.errors import StorageDown
 from storage.group_commit import GroupCommit
-from storage.owners import Owner, buried, owners
+from storage.journal import Journal, lines_in
+from storage.owners import buried, owners
 from storage.statement import Row
 
 
@@ -38,48 +40,56 @@ class Entry(Struct, frozen=True, kw_only=True):
 class Ledger:
     """Where requests are opened and settled; `LedgerReader` reads what is there."""
 
-    def __init__(self, writer: GroupCommit, owner: Owner) -> None:
+    def __init__(self, writer: GroupCommit, journal: Journal) -> None:
         self._writer = writer
-        self._owner = owner.id
+        self._journal = journal
 
     @property
     def healthy(self) -> bool:
         """Whether the last write succeeded."""
         return self._writer.healthy
 
-    def admit(self, admission: Admission) -> Future[None]:
-        """Write down that a request is let in.
+    def admit(self, admission: Admission) -> None:
+        """Write down that a request is let in, so that a killed process cannot forget it.
 
-        Returns:
-            Done once a killed process cannot forget the request; raises StorageDown when it cannot be written now.
+        Raises:
+            StorageDown: It cannot be written now, or the book could not take its entry.
 
         """
-        row = (admission.request_id, self._owner, *_who(admission))
-        return self._writer.submit(((ledger_store.OPEN, row),), durable=False)
+        if not self._writer.ready:
+            raise StorageDown
+        self._journal.open(admission.request_id, json.encode(admission))
 
     def append(self, entry: Entry) -> Future[None]:
-        """Write the entry and close its request, in one transaction, exactly once.
+        """Write the entry with its calls in one transaction, exactly once, and close its request.
 
         Returns:
-            Done once the entry survives a power cut. While the store is down it waits and is tried again, even if
-            the future is cancelled: use `asyncio.wait` with a time-out. Raises UnitRefused when the book has an
-            entry of this id.
+            Done once the entry survives a power cut. Raises StorageDown when that takes too long: the entry then
+            stays queued and is tried again. Raises UnitRefused when the book has an entry of this id.
 
         """
         request_id = entry.admission.request_id
-        work = [(ledger_store.APPEND, _entry_row(entry)), (ledger_store.CLOSE, (request_id,))]
+        work = [(ledger_store.APPEND, _entry_row(entry))]
         work += [(ledger_store.APPEND_CALL, _call_row(request_id, *call)) for call in enumerate(entry.receipt.calls)]
-        return self._writer.submit(work, durable=True)
+
+        def close(settled: Future[None]) -> None:
+            if not settled.cancelled() and settled.exception() is None:
+                self._journal.close(request_id)
+
+        settled = self._writer.submit(work, durable=True)
+        settled.add_done_callback(close)
+        return settled
 
 
-def close_abandoned(database: Path, folder: Path) -> int:
+def close_abandoned(database: Path, locks: Path, journals: Path) -> int:
     """Append an entry `unknown`, without figures, for each request that a dead process left open.
 
     Safe beside live processes and others that do the same; whoever starts calls it.
 
     Args:
         database: The ledger's file.
-        folder: Where the processes that write it hold their locks.
+        locks: Where the processes that write it hold their locks.
+        journals: Where they keep their journals, each under the name of its lock.
 
     Returns:
         How many requests were closed.
@@ -89,10 +99,16 @@ def close_abandoned(database: Path, folder: Path) -> int:
 
     """
     closed = 0
-    for owner in owners(folder) | ledger_store.owners_of_open_requests(database):
-        with buried(folder, owner) as dead:
+    for owner in owners(locks) | owners(journals):
+        with buried(locks, owner) as dead:
             if dead:
-                closed += ledger_store.close_as_unknown(database, owner, _iso(datetime.now(UTC)))
+                journal = journals / owner
+                admitted = [json.decode(line, type=Admission) for line in lines_in(journal)]
+                settled_at = _iso(datetime.now(UTC))
+                closed += ledger_store.close_as_unknown(
+                    database, [(each.request_id, *_who(each), settled_at) for each in admitted]
+                )
+                journal.unlink(missing_ok=True)
     return closed
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 from storage.database import open_to_read, open_to_write
 from storage.errors import StorageDown
-from storage.statement import delete_from, insert_into
+from storage.statement import Row, insert_into
 
 _WHO = ("opened_at", "route", "agent", "model", "project_id", "subject")
 
-OPEN = insert_into("open_requests", ("request_id", "owner", *_WHO), rank=0)
 APPEND = insert_into(
     "ledger",
     (
@@ -21,7 +20,7 @@ APPEND = insert_into(
         *("energy_kwh", "embodied_kg", "water_liters", "method", "exchange", "usage_source", "attempts"),
         *("resolved_model", "warnings"),
     ),
-    rank=1,
+    rank=0,
 )
 APPEND_CALL = insert_into(
     "ledger_calls",
@@ -31,17 +30,13 @@ APPEND_CALL = insert_into(
         *("cost_eur", "input_eur", "output_eur", "kg", "kg_min", "kg_max", "embodied_kg", "energy_kwh"),
         *("water_liters", "basis", "zone", "busy_s"),
     ),
-    rank=2,
+    rank=1,
 )
-CLOSE = delete_from("open_requests", "request_id", rank=3)
 
 _CLOSE_AS_UNKNOWN = f"""
     INSERT INTO ledger (request_id, {",".join(_WHO)}, settled_at, status)
-    SELECT request_id, {",".join(_WHO)}, ?, 'unknown' FROM open_requests
-    WHERE owner = ? AND request_id NOT IN (SELECT request_id FROM ledger)
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, 'unknown' WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
 """  # noqa: S608 - names of ours, never input
-_FORGET = "DELETE FROM open_requests WHERE owner = ?"
-_OWNERS = "SELECT DISTINCT owner FROM open_requests"
 _READ = """
     SELECT request_id, status, model, agent, input_tokens, output_tokens, cost_eur, emissions_kg, usage_source,
            attempts, settled_at, project_id
@@ -55,25 +50,23 @@ _READ_FIGURES = """
 Rows = Iterator[tuple[Any, ...]]
 
 
-def owners_of_open_requests(database: Path) -> set[str]:
-    """Return who admitted the requests that are still open."""
-    return {owner for (owner,) in _rows(database, _OWNERS, ())}
+def close_as_unknown(database: Path, admitted: list[Row]) -> int:
+    """Append an entry without figures for each request that has none; return how many.
 
-
-def close_as_unknown(database: Path, owner: str, settled_at: str) -> int:
-    """Move the open requests of `owner` to the ledger, without figures; return how many.
+    Args:
+        database: The ledger's file.
+        admitted: For each request its id, who it was, and when it is settled.
 
     Raises:
-        StorageDown: The database cannot be written now; nothing was moved.
+        StorageDown: The database cannot be written now; nothing was appended.
 
     """
     try:
         with closing(open_to_write(database)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            closed = connection.execute(_CLOSE_AS_UNKNOWN, (settled_at, owner)).rowcount
-            connection.execute(_FORGET, (owner,))
+            closed = connection.executemany(_CLOSE_AS_UNKNOWN, [(*row, row[0]) for row in admitted]).rowcount
             connection.execute("COMMIT")
-            return closed
+            return max(closed, 0)
     except sqlite3.Error as cause:
         raise StorageDown(str(cause)) from cause
 

@@ -14,9 +14,6 @@ from metering.reckoning import Circumstances, Scale, receipt_of, weigh
 from metering.tokens import Tokens
 from metering.usage import Usage
 from pricing_tables.model import Model
-from storage.errors import StorageDown
-
-DURABLE_WITHIN_S = 10.0
 
 
 class Books:
@@ -81,14 +78,14 @@ class Meter:
         """Whether an admitted request still owes its row."""
         return self._admission is not None and self._durable is None
 
-    async def admit(self, admission: Admission, model: Model, *, stream: bool) -> None:
+    def admit(self, admission: Admission, model: Model, *, stream: bool) -> None:
         """Write down that the request is let in, before anything is asked of a provider.
 
         Raises:
             StorageDown: The book cannot take it; nothing may be asked.
 
         """
-        await self._books.ledger.admit(admission)
+        self._books.ledger.admit(admission)
         self._admission = admission
         self._stream = stream
         self.model = model
@@ -124,11 +121,7 @@ class Meter:
                 self._durable = self._close(status)
             self._books.settling.add(self._durable)
             self._durable.add_done_callback(self._books.settling.discard)
-        try:
-            async with asyncio.timeout(DURABLE_WITHIN_S):
-                await asyncio.shield(self._durable)
-        except TimeoutError as cause:
-            raise StorageDown from cause
+        await asyncio.shield(self._durable)
         assert self._receipt is not None  # noqa: S101 - set by _close before the row is queued
         return self._receipt
 

@@ -14,9 +14,29 @@ Send = Callable[[Message], Awaitable[None]]
 MeteredApp = Callable[[Scope, Receive, Send, Meter], Awaitable[None]]
 
 
+class _Randomness:
+    """Random bytes of the system, drawn many at a time: each draw is a call into the kernel."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        """Return `count` fresh bytes."""
+        if self._at + count > len(self._bytes):
+            self._bytes, self._at = os.urandom(4096), 0
+        self._at += count
+        return self._bytes[self._at - count : self._at]
+
+
+_randomness = _Randomness()
+# A forked process must not hand out its parent's bytes again.
+os.register_at_fork(after_in_child=_randomness.__init__)
+
+
 def new_request_id() -> str:
     """Return a new id: milliseconds of the clock, so that ids sort by age, then 80 random bits."""
-    return f"req_{time.time_ns() // 1_000_000:011x}{os.urandom(10).hex()}"
+    return f"req_{time.time_ns() // 1_000_000:011x}{_randomness.take(10).hex()}"
 
 
 class Metered:

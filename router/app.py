@@ -32,11 +32,12 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
+METERED = frozenset({completion.ROUTE})  # these ask for the credential themselves
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
 
 
 class RouteOpen(RuntimeError):
-    """A route says that it is public, and the list of public routes does not."""
+    """A route may be called by anybody, or without a meter, and no list says so."""
 
 
 def from_environment() -> Litestar:
@@ -50,8 +51,10 @@ def from_environment() -> Litestar:
 def create_app(house: House) -> Litestar:
     """Make the application around a house."""
     application = Litestar(
-        route_handlers=[Router("/", route_handlers=COLD_ROUTES, middleware=[Frame()]), _completion_route()],
-        guards=[require_credential],
+        route_handlers=[
+            Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()]),
+            _completion_route(),
+        ],
         exception_handlers={Exception: answer_error},
         lifespan=[_lifespan],
         openapi_config=None,
@@ -109,5 +112,9 @@ def check_routes(application: Litestar) -> None:
     """
     for route in application.routes:
         for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)]):
-            if handler is not None and handler.opt.get("public") and route.path not in PUBLIC:
+            if handler is None:
+                continue
+            guarded = require_credential in handler.resolve_guards() and not handler.opt.get("public")
+            metered = handler.opt.get("metered") and route.path in METERED
+            if not (guarded or metered or route.path in PUBLIC):
                 raise RouteOpen(route.path)

@@ -168,7 +168,7 @@ def _host_name(host: str) -> str:
 
 async def require_credential(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard every route that does not say `public`: deny by default (C-9)."""
-    if handler.opt.get("public") or handler.opt.get("metered"):
+    if handler.opt.get("public"):
         return
     authenticator: Authenticator = connection.app.state.authenticator
     connection.scope["user"] = authenticator.principal(connection.scope["headers"])

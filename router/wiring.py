@@ -38,6 +38,7 @@ from router.secrets import own_secret
 from router.settings import Settings, SettingsWrong, rotation_keys
 from storage.database import sqlite_path
 from storage.group_commit import GroupCommit
+from storage.journal import Journal
 from storage.migrations import upgrade
 from storage.owners import Owner
 
@@ -244,19 +245,21 @@ async def open_books(house: House, stack: AsyncExitStack) -> Books:
     settings = house.settings
     upgrade(database_url_of(settings))
     database = database_of(settings)
-    owners = settings.data_dir / "owners"
-    abandoned = close_abandoned(database, owners)
+    locks, journals = settings.data_dir / "owners", settings.data_dir / "journals"
+    abandoned = close_abandoned(database, locks, journals)
     if abandoned:
         house.metrics.unmetered.labels("process_died").inc(abandoned)
-    owner = Owner(owners)
+    owner = Owner(locks)
     stack.callback(owner.close)
+    journal = Journal(journals / owner.id)
+    stack.callback(journal.end)
     writer = GroupCommit(database)
     stack.push_async_callback(writer.close, CLOSE_WITHIN_S)
     tokens = Tokens((settings.models_dir or default_models_dir()) / "tokenizers")
     stack.callback(tokens.close)
     for connection in house.connections.values():
         stack.push_async_callback(connection.chat.aclose)
-    books = Books(house.scales, Ledger(writer, owner), house.metrics, tokens)
+    books = Books(house.scales, Ledger(writer, journal), house.metrics, tokens)
     stack.push_async_callback(books.drain)
     return books
 

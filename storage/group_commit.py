@@ -19,17 +19,19 @@ _MOST_WAITING = 10_000
 _MOST_AT_ONCE = 1_000
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
+_PATIENCE = 10.0
 
 
 class _Unit:
     """Work that is in or refused as a whole, and who waits for it."""
 
-    __slots__ = ("durable", "future", "work")
+    __slots__ = ("durable", "future", "since", "work")
 
     def __init__(self, work: Work, future: asyncio.Future[None], *, durable: bool) -> None:
         self.work = work
         self.future = future
         self.durable = durable
+        self.since = monotonic()
 
 
 class GroupCommit:
@@ -70,6 +72,11 @@ class GroupCommit:
         """Whether the last commit succeeded and the writer is open."""
         return self._healthy and not self._closed
 
+    @property
+    def ready(self) -> bool:
+        """Whether new work would soon be written: healthy, and without a long queue."""
+        return self.healthy and len(self._waiting) < self._most_waiting
+
     def submit(self, work: Work, *, durable: bool) -> asyncio.Future[None]:
         """Hand over a unit of work; cancelling the future does not take it back.
 
@@ -80,14 +87,15 @@ class GroupCommit:
 
         Returns:
             A future that is done once the unit is committed. It raises UnitRefused when the database refuses the
-            unit itself, and StorageDown when the unit was not durable and could not be written.
+            unit itself, and StorageDown when it could not be written: at once if it is not durable, after ten
+            seconds if it is; it is then still kept and tried again.
 
         """
         future = self._loop.create_future()
         unit = _Unit(work, future, durable=durable)
         if self._closed:
             self._give_up([unit])
-        elif not durable and (not self._healthy or len(self._waiting) >= self._most_waiting):
+        elif not durable and not self.ready:
             future.set_exception(StorageDown())
         else:
             if not self._outbox:
@@ -122,6 +130,12 @@ class GroupCommit:
             else:
                 unit.future.set_exception(error)
 
+    def _disappoint(self, units: list[_Unit]) -> None:
+        """Tell those who have waited for long; their units stay."""
+        for unit in units:
+            if not unit.future.done() and monotonic() - unit.since > _PATIENCE:
+                unit.future.set_exception(StorageDown())
+
     def _give_up(self, units: list[_Unit]) -> None:
         for unit in units:
             if unit.durable:
@@ -154,6 +168,7 @@ class GroupCommit:
             except StorageDown as down:
                 self._healthy = False
                 self._refuse_admissions(str(down))
+                self._tell_loop(self._disappoint, list(self._units))
                 pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
                 if monotonic() > self._gives_up_at:
                     return

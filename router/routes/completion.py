@@ -120,7 +120,7 @@ class Completion:
         )
         if choice.warning is not None:
             meter.warn(choice.warning)
-        await meter.admit(admission, choice.model, stream=request.stream)
+        meter.admit(admission, choice.model, stream=request.stream)
         return order
 
     def _task(self, request: CompletionRequest, choice: Choice, project_id: str) -> Task:

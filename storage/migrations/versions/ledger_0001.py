@@ -1,4 +1,4 @@
-"""The ledger, its calls, and the journal of requests that are still open."""
+"""The ledger and its calls."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,21 +12,10 @@ _STATUSES = "'ok', 'partial', 'error', 'client_gone', 'unknown'"
 
 def upgrade() -> None:
     """Create the tables; times are ISO 8601 in UTC, exact decimals are text."""
-    _open_requests()
     _ledger()
     _ledger_calls()
     _append_only("ledger", "request_id = NEW.request_id OR position = NEW.position")
     _append_only("ledger_calls", "request_id = NEW.request_id AND seq = NEW.seq")
-
-
-def _open_requests() -> None:
-    op.create_table(
-        "open_requests",
-        sa.Column("request_id", sa.Text, primary_key=True),
-        *_texts("owner", "opened_at", "route", "agent", "model", "project_id", "subject"),
-        sqlite_with_rowid=False,
-        **_STRICT,
-    )
 
 
 def _ledger() -> None:
