@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections import deque
 
 from agents.errors import ProviderDown, ProviderTimeout
 from agents.providers.connection import Connection
@@ -21,7 +22,7 @@ class Pool:
         self._connect_s = connect_s
         self._tls = tls
         self._context: ssl.SSLContext | None = None
-        self._idle: list[tuple[Connection, float]] = []
+        self._idle: deque[tuple[Connection, float]] = deque()
         self._open: set[Connection] = set()
 
     def take(self) -> Connection | None:
@@ -39,7 +40,10 @@ class Pool:
             connection.abort()
             return
         connection.release()
-        self._idle.append((connection, asyncio.get_running_loop().time()))
+        now = asyncio.get_running_loop().time()
+        self._idle.append((connection, now))
+        while now - self._idle[0][1] > KEEP_IDLE_S:
+            self._idle.popleft()[0].abort()
 
     async def connect(self) -> Connection:
         """Open a connection; idle ones are tried before, so if any is left here its kind has just failed."""

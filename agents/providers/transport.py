@@ -34,10 +34,19 @@ class Upstream(Struct, frozen=True):
 
 
 class Transport:
-    """Posts bodies to one provider. No redirect, cookie, proxy or header of a client passes through here."""
+    """Posts bodies to one provider. No redirect, cookie, proxy or header of a client passes through here.
+
+    Raises:
+        ValueError: The address is not an http(s) one, or the key has characters that no header can carry.
+
+    """
 
     def __init__(self, upstream: Upstream) -> None:
         url = urlsplit(upstream.base_url)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError(f"{upstream.name}: the base URL is not an http or https address")
+        if not (upstream.api_key or "").isprintable() or not (upstream.api_key or "").isascii():
+            raise ValueError(f"{upstream.name}: the key has characters that no header can carry")
         self._base = url.path.rstrip("/")
         self._host = url.netloc.rpartition("@")[2]
         self._key = upstream.api_key
@@ -45,7 +54,7 @@ class Transport:
         self._heads: dict[str, bytes] = {}
         tls = url.scheme == "https"
         port = url.port or (443 if tls else 80)
-        self._pool = Pool(url.hostname or "", port, min(upstream.timeouts.connect, upstream.timeouts.total), tls=tls)
+        self._pool = Pool(url.hostname, port, min(upstream.timeouts.connect, upstream.timeouts.total), tls=tls)
 
     async def post(self, path: str, body: bytes) -> "Answer":
         """Post a JSON body to `path` under the base URL and return the answer once its head is here.
@@ -177,11 +186,13 @@ class Answer:
             ProviderTimeout: It did not come in time.
 
         """
-        parts = [await self.read()]
-        while not self._connection.at_end():
+        parts: list[bytes] = []
+        while chunk := await self.read():
+            parts.append(chunk)
             if self._bytes > LONGEST_BODY_BYTES:
                 raise failure(ProviderDown, "too_large", accepted=True)
-            parts.append(await self.read())
+            if self._connection.at_end():
+                break
         self.finish()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

@@ -13,7 +13,7 @@ from agents.providers.provider import Provider
 from agents.providers.scripted import Scripted
 from agents.providers.transport import Upstream
 from metering.usage import Usage
-from tests.faults.prompts import QUICK, collect, failure_of, prompt, text_of
+from tests.faults.prompts import PATIENT, collect, failure_of, prompt, text_of
 from tests.faults.upstream import FaultyUpstream
 from tests.faults.wire import ANSWER, USAGE, WORDS
 
@@ -51,7 +51,7 @@ async def provider(request):
         yield Cast()
         return
     async with FaultyUpstream() as upstream:
-        chat = PROVIDERS[request.param](Upstream(request.param, upstream.base_url, "sk-ours", QUICK))
+        chat = PROVIDERS[request.param](Upstream(request.param, upstream.base_url, "sk-ours", PATIENT))
         yield chat
         await chat.aclose()
 

@@ -9,7 +9,8 @@ from agents.providers.provider import Provider
 from agents.providers.transport import Timeouts
 from pricing_tables.model import CarbonUnknown, Model
 
-QUICK = Timeouts(connect=0.5, first_byte=0.15, idle=0.15, total=2)
+PATIENT = Timeouts(connect=2, first_byte=5, idle=5, total=20)
+HASTY = Timeouts(connect=1, first_byte=0.15, idle=0.15, total=2)
 
 
 def model(upstream: str, provider: str = "openai") -> Model:

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import zlib
-from collections.abc import Awaitable, Callable
-from typing import Protocol
 
+from tests.faults.call import Call, Scenario
 from tests.faults.wire import (
+    DEEP,
+    ERROR,
     LAST_CHUNK,
+    PLAIN_ERROR,
     SECRET,
     USAGE,
     WORDS,
@@ -17,27 +19,10 @@ from tests.faults.wire import (
     event,
     head,
     piece,
+    plain,
     response,
     streamed,
 )
-
-
-class Call(Protocol):
-    """One request, and the ways to answer it."""
-
-    stream: bool
-    answered_before: bool
-
-    async def send(self, data: bytes) -> None: ...
-    async def chunks(self, *parts: bytes) -> None: ...
-    async def answer(self, body: bytes, events: list[bytes]) -> None: ...
-    async def hang(self) -> None: ...
-    def leaving(self) -> bool: ...
-    def cut(self) -> None: ...
-    def reset(self) -> None: ...
-
-
-Scenario = Callable[[Call], Awaitable[None]]
 
 
 def whole(body: bytes, events: list[bytes] | None = None) -> Scenario:
@@ -76,16 +61,11 @@ def raw(data: bytes, *, then: str = "cut") -> Scenario:
     return play
 
 
-def plain(call: Call) -> tuple[bytes, str]:
-    """An honest answer as one body, and its type."""
-    return (b"".join(streamed()), "text/event-stream") if call.stream else (completion(), "application/json")
-
-
 def packed(encoding: str, wbits: int, lost: int = 0) -> Scenario:
     """An honest answer, compressed though nobody asked; `lost` bytes are missing at its end."""
 
     async def play(call: Call) -> None:
-        body, kind = plain(call)
+        body, kind = plain(stream=call.stream)
         packer = zlib.compressobj(wbits=wbits)
         data = packer.compress(body) + packer.flush()
         await call.send(response(data[: len(data) - lost], "200 OK", kind, f"Content-Encoding: {encoding}"))
@@ -97,7 +77,7 @@ def framed(before: bytes, *headers: str) -> Scenario:
     """An honest answer with something before it and more headers."""
 
     async def play(call: Call) -> None:
-        body, kind = plain(call)
+        body, kind = plain(stream=call.stream)
         await call.send(before + response(body, "200 OK", kind, *headers))
 
     return play
@@ -105,7 +85,7 @@ def framed(before: bytes, *headers: str) -> Scenario:
 
 async def close_delimited(call: Call) -> None:
     """An honest answer without a length: it ends with the connection."""
-    body, kind = plain(call)
+    body, kind = plain(stream=call.stream)
     await call.send(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode() + body)
     call.cut()
 
@@ -138,17 +118,20 @@ async def drip(call: Call) -> None:
         await asyncio.sleep(0.005)
 
 
-async def truncated(call: Call) -> None:
-    """Cut in the middle of a chunked body."""
+async def half(call: Call) -> None:
     await call.send(head("text/event-stream" if call.stream else "application/json"))
     await call.chunks(*(streamed()[:3] if call.stream else [completion()[:40]]))
+
+
+async def truncated(call: Call) -> None:
+    """Cut in the middle of a chunked body."""
+    await half(call)
     call.cut()
 
 
 async def truncated_reset(call: Call) -> None:
-    await call.send(head("text/event-stream" if call.stream else "application/json"))
-    await call.chunks(*(streamed()[:3] if call.stream else [completion()[:40]]))
-    await asyncio.sleep(0.02)
+    await half(call)
+    await asyncio.sleep(0.02)  # a reset throws away what the other side has not read yet
     call.reset()
 
 
@@ -171,7 +154,6 @@ async def one_byte_chunks(call: Call) -> None:
 
 
 async def stale_keepalive(call: Call) -> None:
-    """The first call of a connection is answered; the second finds it dead."""
     if call.answered_before:
         call.reset()
         return
@@ -188,7 +170,6 @@ async def stale_half(call: Call) -> None:
 
 
 async def talks_unasked(call: Call) -> None:
-    """A second answer follows the first one, unasked."""
     await call.send(response(completion()) + response(completion("an answer for somebody else")))
 
 
@@ -196,6 +177,15 @@ async def done_and_silent(call: Call) -> None:
     """The end mark comes, the end of the body does not."""
     await call.send(head())
     await call.chunks(*streamed())
+    await call.hang()
+
+
+async def gzip_unended(call: Call) -> None:
+    """The compressed body is whole, the end of the message does not come."""
+    body, kind = plain(stream=call.stream)
+    packer = zlib.compressobj(wbits=31)
+    await call.send(head(kind, "Content-Encoding: gzip"))
+    await call.chunks(packer.compress(body) + packer.flush())
     await call.hang()
 
 
@@ -218,22 +208,31 @@ async def giant_body(call: Call) -> None:
         await call.chunks(b" " * (1 << 20))
 
 
-_DEEP = b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-_ERROR = json.dumps({"error": {"message": SECRET, "type": "server_error", "code": 500}}).encode()
-_PLAIN_ERROR = json.dumps({"object": "error", "message": SECRET, "type": "server_error"}).encode()
-
 # Scenarios that end only when the other side leaves.
 WATCHED = frozenset(
-    {"hang", "slow_head", "slow_body", "stall_mid", "drip", "done_and_silent", "giant_line", "giant_body"}
+    {
+        "hang",
+        "slow_head",
+        "slow_body",
+        "stall_mid",
+        "drip",
+        "done_and_silent",
+        "gzip_unended",
+        "giant_line",
+        "giant_body",
+    }
 )
+
+REFUSALS = (400, 401, 403, 404, 408, 409, 413, 418, 422, 429)
+BREAKDOWNS = (500, 502, 503, 504, 529, 599)
 
 SCENARIOS: dict[str, Scenario] = {
     "ok": whole(completion(), streamed()),
     **{f.__name__: f for f in (hang, slow_head, slow_body, stall_mid, drip, done_and_silent)},
     **{f.__name__: f for f in (truncated, truncated_reset, truncated_close_delimited, short_length, one_byte_chunks)},
-    **{f.__name__: f for f in (stale_keepalive, stale_half, talks_unasked, gzip_bomb, giant_line, giant_body)},
-    **{f"s{code}": status(f"{code} Status") for code in (400, 401, 403, 404, 408, 409, 413, 422, 429, 418)},
-    **{f"s{code}": status(f"{code} Status") for code in (500, 502, 503, 504, 529, 599, 204)},
+    **{f.__name__: f for f in (stale_keepalive, stale_half, talks_unasked, gzip_unended)},
+    **{f.__name__: f for f in (gzip_bomb, giant_line, giant_body)},
+    **{f"s{code}": status(f"{code} Status") for code in (*REFUSALS, *BREAKDOWNS)},
     "s500_html": status("500 Status", body=b"<html>" + SECRET.encode()),
     "s500_empty": status("500 Status", body=b""),
     "s429_seconds": status("429 Status", "Retry-After: 1"),
@@ -244,17 +243,17 @@ SCENARIOS: dict[str, Scenario] = {
     "malformed_json": whole(b'{"choices": [{"mess', [event(b'{"choices": [{"del')]),
     "null": whole(b"null"),
     "nan": whole(completion().replace(b'"x"', b"NaN", 1), [event(piece("a").replace(b"0", b"NaN", 1))]),
-    "deep": whole(_DEEP),
+    "deep": whole(DEEP),
     "no_choices": whole(completion(choices=[]), [event(b'{"id":"x"}')]),
     "wrong_types": whole(completion(content=5), [event(piece(5))]),
     "bad_utf8": whole(completion().replace(b"The", b"\xff\xfe"), [event(piece("The").replace(b"The", b"\xff\xfe"))]),
     "html": whole(b"<html>hello</html>", [b"<html>hello</html>"]),
     "empty": whole(b"", []),
     "only_done": whole(b"[DONE]", [event(b"[DONE]")]),
-    "error_200": whole(_ERROR),
-    "error_first": whole(_ERROR, [b"event: error\n" + event(_ERROR)]),
-    "error_event": whole(_ERROR, [*streamed()[:2], b"event: error\n" + event(_ERROR), *streamed()[2:]]),
-    "error_plain_event": whole(_PLAIN_ERROR, [*streamed()[:2], event(_PLAIN_ERROR)]),
+    "error_200": whole(ERROR),
+    "error_first": whole(ERROR, [b"event: error\n" + event(ERROR)]),
+    "error_event": whole(ERROR, [*streamed()[:2], b"event: error\n" + event(ERROR), *streamed()[2:]]),
+    "error_plain_event": whole(PLAIN_ERROR, [*streamed()[:2], event(PLAIN_ERROR)]),
     "malformed_mid": whole(b"{", [*streamed()[:2], event(b"{")]),
     "truncated_clean": whole(b"{", streamed()[:3]),
     "no_done": whole(completion(), streamed(piece("", "stop"), counted())),

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import socket
 import ssl
+import struct
 import sys
 from contextlib import suppress
 from types import TracebackType
@@ -56,6 +58,8 @@ class Answering:
         self.writer.close()
 
     def reset(self) -> None:
+        raw: socket.socket = self.writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
 

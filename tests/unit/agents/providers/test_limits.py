@@ -32,10 +32,10 @@ COUNTED = Usage(input_uncached=11, output_visible=5)
         ("stall_mid", "timeout_idle"),
     ],
 )
-async def test_silence_ends_at_its_limit_and_leaves_no_connection(upstream, provider, scenario, code, stream):
+async def test_silence_ends_at_its_limit_and_leaves_no_connection(upstream, hasty, scenario, code, stream):
     began = time.monotonic()
 
-    error, text = await failure_of(provider, scenario, stream=stream)
+    error, text = await failure_of(hasty, scenario, stream=stream)
 
     assert (type(error), error.code, error.accepted) == (ProviderTimeout, code, True)
     assert text == ("The café" if scenario == "stall_mid" and stream else "")

@@ -17,7 +17,7 @@ from agents.errors import (
 from agents.providers.openai import connect
 from agents.providers.transport import Timeouts, Upstream
 from metering.usage import Usage
-from tests.faults.prompts import QUICK, collect, failure_of, prompt, text_of
+from tests.faults.prompts import HASTY, collect, failure_of, prompt, text_of
 from tests.faults.upstream import FaultyUpstream
 from tests.faults.wire import ANSWER, SECRET
 
@@ -77,8 +77,30 @@ async def test_a_connection_that_the_provider_closes_is_not_used_again(upstream,
     assert upstream.connections == 2
 
 
+@BOTH
+async def test_a_compressed_answer_ends_where_its_content_does(provider, stream):
+    events = await asyncio.wait_for(collect(provider, prompt("gzip_unended", stream=stream)), 2)
+
+    assert text_of(events) == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("base_url", "key"),
+    [
+        ("ftp://host/v1", None),
+        ("host/v1", None),
+        ("http://", None),
+        ("http://host/v1", "k\r\nX: 1"),
+        ("http://host", "clé"),
+    ],
+)
+def test_an_address_or_key_that_cannot_work_is_refused_at_once(base_url, key):
+    with pytest.raises(ValueError, match="cluster: the"):
+        connect(Upstream("cluster", base_url, key))
+
+
 async def test_the_end_mark_ends_the_answer_even_if_the_body_goes_on(provider):
-    events = await asyncio.wait_for(collect(provider, prompt("done_and_silent", stream=True)), 0.14)
+    events = await asyncio.wait_for(collect(provider, prompt("done_and_silent", stream=True)), 2)
 
     assert text_of(events) == ANSWER
 
@@ -161,7 +183,7 @@ async def test_a_provider_that_cannot_be_reached_is_down_and_worth_a_second_try(
 
 
 async def test_a_plain_server_under_https_is_a_tls_failure(upstream):
-    chat = connect(Upstream("openai", upstream.base_url.replace("http:", "https:"), None, QUICK))
+    chat = connect(Upstream("openai", upstream.base_url.replace("http:", "https:"), None, HASTY))
 
     error, _ = await failure_of(chat, "ok")
 
