@@ -1,38 +1,18 @@
-"""HTTP to one provider: pooled connections, four time limits, bounded answers; the only room of aiohttp."""
+"""HTTP to one provider: pooled connections, four time limits, bounded answers."""
 
 import asyncio
-import errno
-from weakref import WeakSet
+from urllib.parse import urlsplit
 
-from aiohttp import (
-    ClientConnectorDNSError,
-    ClientError,
-    ClientRequest,
-    ClientSSLError,
-    ClientTimeout,
-    ServerDisconnectedError,
-    StreamReader,
-    TCPConnector,
-    hdrs,
-)
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Struct
-from yarl import URL
 
 from agents.errors import ProviderDown, ProviderError, ProviderTimeout
+from agents.providers.connection import Connection
 from agents.providers.failure import failure
+from agents.providers.pool import GRACE_S, Pool
 
 LONGEST_BODY_BYTES = 16 << 20
 LONGEST_STREAM_BYTES = 64 << 20
-GRACE_S = 1.0  # for the last bytes of an answer already read, so that its connection can serve again
-
-_FINAL = 200  # the first status that is not interim
-_MALFORMED = "malformed"
-_RESET = "reset"
-# RuntimeError is what aiohttp's reader raises when its connection went away between two reads.
-_BROKEN = (ClientError, HttpProcessingError, OSError, RuntimeError)
+STALE_WITHIN_S = 1.0  # a connection closed while idle says so in a round trip; later, the request may have been at work
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,15 +36,25 @@ class Upstream(Struct, frozen=True):
 class Transport:
     """Posts bodies to one provider. No redirect, cookie, proxy or header of a client passes through here.
 
-    It writes on aiohttp's connections itself: the session above them costs more than the rest of a call together.
+    Raises:
+        ValueError: The address is not an http(s) one, or the key has characters that no header can carry.
+
     """
 
     def __init__(self, upstream: Upstream) -> None:
-        self._timeouts = upstream.timeouts
-        self._url = URL(upstream.base_url.rstrip("/"))
+        url = urlsplit(upstream.base_url)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError(f"{upstream.name}: the base URL is not an http or https address")
+        if not (upstream.api_key or "").isprintable() or not (upstream.api_key or "").isascii():
+            raise ValueError(f"{upstream.name}: the key has characters that no header can carry")
+        self._base = url.path.rstrip("/")
+        self._host = url.netloc.rpartition("@")[2]
         self._key = upstream.api_key
+        self._timeouts = upstream.timeouts
         self._heads: dict[str, bytes] = {}
-        self._pool: _Pool | None = None
+        tls = url.scheme == "https"
+        port = url.port or (443 if tls else 80)
+        self._pool = Pool(url.hostname, port, min(upstream.timeouts.connect, upstream.timeouts.total), tls=tls)
 
     async def post(self, path: str, body: bytes) -> "Answer":
         """Post a JSON body to `path` under the base URL and return the answer once its head is here.
@@ -76,37 +66,29 @@ class Transport:
             ProviderTimeout: No connection, or no head in time.
 
         """
-        if self._pool is None:
-            self._pool = _Pool(self._url, self._timeouts)
         request = self._head(path) % len(body) + body
-        connection, used = await self._pool.take()
-        try:
-            return await self._send(connection, request)
-        except ProviderDown as died:
-            if not used or died.code != _RESET:
-                raise
-        return await self._send(await self._pool.take_fresh(), request)
+        kept = self._pool.take()
+        if kept is not None:
+            answer = Answer(kept, self._pool, self._timeouts)
+            if await answer.ask(request):
+                return answer
+            if answer.waited_s() > STALE_WITHIN_S:
+                raise failure(ProviderDown, "reset", retryable=True)
+        answer = Answer(await self._pool.connect(), self._pool, self._timeouts)
+        if not await answer.ask(request):
+            raise failure(ProviderDown, "reset", retryable=True)
+        return answer
 
     async def aclose(self) -> None:
         """Close every connection, also those in use."""
-        if self._pool is not None:
-            await self._pool.aclose()
-
-    async def _send(self, connection: Connection, request: bytes) -> "Answer":
-        answer = Answer(connection, self._timeouts)
-        try:
-            await answer.ask(request)
-        except BaseException:
-            answer.close()
-            raise
-        return answer
+        await self._pool.aclose()
 
     def _head(self, path: str) -> bytes:
         head = self._heads.get(path)
         if head is None:
             lines = [
-                f"POST {self._url.raw_path.rstrip('/')}{path} HTTP/1.1",
-                f"Host: {self._url.host_port_subcomponent}",
+                f"POST {self._base}{path} HTTP/1.1",
+                f"Host: {self._host}",
                 *([f"Authorization: Bearer {self._key}"] if self._key else []),
                 "Content-Type: application/json",
                 "Accept: application/json, text/event-stream",
@@ -118,93 +100,65 @@ class Transport:
         return head
 
 
-class _Pool:
-    """The connections to one provider, of the loop that runs."""
-
-    def __init__(self, url: URL, timeouts: Timeouts) -> None:
-        # One hung model must not hold back another: calls are bounded at admission, not by connections.
-        self._connector = TCPConnector(limit=0)
-        self._target = ClientRequest("POST", url, loop=asyncio.get_running_loop())
-        self._limit = ClientTimeout(connect=min(timeouts.connect, timeouts.total))
-        self._used: WeakSet[ResponseHandler] = WeakSet()
-
-    async def take(self) -> tuple[Connection, bool]:
-        """Return a connection and whether it has served before."""
-        while True:
-            connection = await self._connect()
-            protocol = _protocol(connection)
-            if protocol not in self._used:
-                self._used.add(protocol)
-                return connection, False
-            if not protocol.should_close:
-                return connection, True
-            # It spoke while nobody had asked: its next words could be taken for our answer.
-            connection.close()
-
-    async def take_fresh(self) -> Connection:
-        """Return a new connection; a kept one was dead, so its idle siblings are not to be trusted either."""
-        while True:
-            connection, used = await self.take()
-            if not used:
-                return connection
-            connection.close()
-
-    async def aclose(self) -> None:
-        await self._connector.close(abort_ssl=True)
-
-    async def _connect(self) -> Connection:
-        try:
-            return await self._connector.connect(self._target, [], self._limit)
-        except TimeoutError as cause:
-            raise failure(ProviderTimeout, "timeout_connect") from cause
-        except (ClientError, OSError) as cause:
-            raise failure(ProviderDown, _why_unreachable(cause), retryable=True) from cause
-
-
 class Answer:
     """One answer on its connection: the head, then the body as it comes.
 
     Reading to the end, `finish` or `close` gives the connection back; what follows the first of them is harmless.
-
-    Attributes:
-        status: The HTTP status.
-        content_type: The media type in lower case, without parameters.
-        retry_after: The Retry-After header as it came.
-
     """
 
-    def __init__(self, connection: Connection, timeouts: Timeouts) -> None:
-        self.status = 0
-        self.content_type = ""
-        self.retry_after: str | None = None
-        self._connection: Connection | None = connection
-        self._protocol = _protocol(connection)
-        self._payload: StreamReader | None = None
-        self._bytes = 0
+    def __init__(self, connection: Connection, pool: Pool, timeouts: Timeouts) -> None:
+        self._connection = connection
+        self._pool = pool
         self._timeouts = timeouts
+        self._over = False
+        self._bytes = 0
         self._expired: str | None = None
+        self._sent = False
         self._loop = asyncio.get_running_loop()
         self._asked_at = self._loop.time()
         self._waiting_since: float | None = self._asked_at
         self._timer = self._loop.call_later(min(timeouts.first_byte, timeouts.total), self._watch)
 
-    async def ask(self, request: bytes) -> None:
-        """Write the request and wait for the head."""
-        transport = self._protocol.transport
-        if transport is None:
-            raise failure(ProviderDown, _RESET, retryable=True)
-        self._protocol.set_response_params(read_until_eof=True)
-        transport.write(request)
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._connection.status
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without parameters."""
+        return self._connection.content_type.decode("latin-1").partition(";")[0].strip().lower()
+
+    @property
+    def retry_after(self) -> str | None:
+        """The Retry-After header as it came."""
+        return self._connection.retry_after.decode("latin-1") or None
+
+    async def ask(self, request: bytes) -> bool:
+        """Send the request and wait for the head; false when the connection died without a byte of an answer.
+
+        Raises:
+            ProviderDown: What came is not the head of an answer.
+            ProviderTimeout: None came in time.
+
+        """
+        connection = self._connection
         try:
-            message, payload = await self._protocol.read()
-            while message.code < _FINAL:
-                message, payload = await self._protocol.read()
-        except _BROKEN as cause:
-            raise self._no_head(cause) from None
-        self._payload = payload
-        self.status = message.code
-        self.content_type = message.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
-        self.retry_after = message.headers.get(hdrs.RETRY_AFTER)
+            connection.ask(request)
+            if await connection.head():
+                self._waiting_since = None
+                return True
+        except BaseException:
+            self.close()
+            raise
+        self.close()
+        if self._expired is None and connection.broken == "reset":
+            return False
+        raise self._failed(accepted=False)
+
+    def waited_s(self) -> float:
+        """Return the seconds since the request."""
+        return self._loop.time() - self._asked_at
 
     async def read(self) -> bytes:
         """Return what has come of the body, at least one byte; empty at its end.
@@ -214,23 +168,14 @@ class Answer:
             ProviderTimeout: Nothing came in time.
 
         """
-        payload = self._payload
-        if payload is None or self._connection is None:
-            return b""
         self._waiting_since = self._loop.time()
-        try:
-            chunk = await payload.readany()
-        except _BROKEN:
-            raise self._failed("cut") from None
+        chunk = await self._connection.read()
         self._waiting_since = None
-        if not chunk:
-            if self._expired is not None:
-                raise self._failed(self._expired)
-            self.finish()
-            return chunk
+        if self._expired is not None or (not chunk and self._connection.broken is not None):
+            raise self._failed(accepted=True)
         self._bytes += len(chunk)
         if self._bytes > LONGEST_STREAM_BYTES:
-            raise self._failed("too_large")
+            raise failure(ProviderDown, "too_large", accepted=True)
         return chunk
 
     async def body(self) -> bytes:
@@ -241,32 +186,38 @@ class Answer:
             ProviderTimeout: It did not come in time.
 
         """
-        parts = [await self.read()]
-        while self._payload is not None and not self._payload.at_eof():
+        parts: list[bytes] = []
+        while chunk := await self.read():
+            parts.append(chunk)
             if self._bytes > LONGEST_BODY_BYTES:
-                raise self._failed("too_large")
-            parts.append(await self.read())
+                raise failure(ProviderDown, "too_large", accepted=True)
+            if self._connection.at_end():
+                break
         self.finish()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def finish(self) -> None:
         """Read no further; the connection serves again if the rest comes within the grace, else it is closed."""
-        connection, self._connection = self._connection, None
-        if connection is None:
+        if self._over:
             return
+        self._over = True
         self._timer.cancel()
-        if self._payload is None or self._payload.is_eof():
-            connection.release()
-            return
-        self._payload.on_eof(connection.release)
-        self._loop.call_later(GRACE_S, _abort, connection)
+        if self._connection.ended:
+            self._pool.give_back(self._connection)
+        else:
+            self._connection.on_end = self._settle
+            self._timer = self._loop.call_later(GRACE_S, self._connection.abort)
 
     def close(self) -> None:
         """Break the connection off at once, whatever was still to come."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        if not self._over:
+            self._over = True
             self._timer.cancel()
-            _abort(connection)
+            self._connection.abort()
+
+    def _settle(self) -> None:
+        self._timer.cancel()
+        self._pool.give_back(self._connection)
 
     def _watch(self) -> None:
         """Break the connection when a limit has passed; else look again when the next one can pass."""
@@ -284,46 +235,10 @@ class Answer:
             self._timer = self._loop.call_at(due, self._watch)
             return
         self._expired = code
-        if self._protocol.transport is not None:
-            self._protocol.transport.abort()
+        self._sent = self._connection.all_sent()
+        self._connection.abort()
 
-    def _no_head(self, cause: BaseException) -> ProviderError:
+    def _failed(self, *, accepted: bool) -> ProviderError:
         if self._expired is not None:
-            return failure(ProviderTimeout, self._expired, accepted=True)
-        if isinstance(cause, HttpProcessingError):
-            return failure(ProviderDown, _MALFORMED)
-        if isinstance(cause, ServerDisconnectedError) and not isinstance(cause.message, str):
-            # A head had begun, so the provider had taken the request: not the silence of a stale connection.
-            return failure(ProviderDown, "cut")
-        return failure(ProviderDown, _RESET, retryable=True)
-
-    def _failed(self, code: str) -> ProviderError:
-        if self._expired is not None:
-            return failure(ProviderTimeout, self._expired, accepted=True)
-        return failure(ProviderDown, code, accepted=True)
-
-
-def _abort(connection: Connection) -> None:
-    transport = connection.transport
-    if transport is not None:
-        transport.abort()
-    connection.close()
-
-
-def _protocol(connection: Connection) -> ResponseHandler:
-    protocol = connection.protocol
-    if protocol is None:
-        raise failure(ProviderDown, _RESET, retryable=True)
-    return protocol
-
-
-def _why_unreachable(cause: Exception) -> str:
-    if isinstance(cause, ClientConnectorDNSError):
-        return "dns"
-    if isinstance(cause, ClientSSLError):
-        return "tls"
-    if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
-        return "refused"
-    if isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-        return "unreachable"
-    return _RESET
+            return failure(ProviderTimeout, self._expired, accepted=accepted or self._sent)
+        return failure(ProviderDown, self._connection.broken or "cut", accepted=accepted)

@@ -13,7 +13,7 @@ from agents.providers.provider import Provider
 from agents.providers.scripted import Scripted
 from agents.providers.transport import Upstream
 from metering.usage import Usage
-from tests.faults.prompts import QUICK, collect, prompt, text_of
+from tests.faults.prompts import PATIENT, collect, failure_of, prompt, text_of
 from tests.faults.upstream import FaultyUpstream
 from tests.faults.wire import ANSWER, USAGE, WORDS
 
@@ -46,12 +46,12 @@ def anyio_backend(request):
 
 
 @pytest.fixture(params=[*PROVIDERS, "scripted"])
-async def provider(request, anyio_backend):
+async def provider(request):
     if request.param == "scripted":
         yield Cast()
         return
     async with FaultyUpstream() as upstream:
-        chat = PROVIDERS[request.param](Upstream(request.param, upstream.base_url, "sk-ours", QUICK))
+        chat = PROVIDERS[request.param](Upstream(request.param, upstream.base_url, "sk-ours", PATIENT))
         yield chat
         await chat.aclose()
 
@@ -85,14 +85,10 @@ async def test_a_failure_before_the_answer_is_one_error(provider, stream):
 
 
 async def test_a_cut_answer_gives_its_text_and_then_the_error(provider):
-    events = []
+    error, text = await failure_of(provider, "truncated_clean", stream=True)
 
-    with pytest.raises(AnswerCut) as caught:
-        async for event in provider.stream(prompt("truncated_clean", stream=True)):
-            events.append(event)  # noqa: PERF401  # what came before the error counts
-
-    assert text_of(events) == "".join(WORDS[:3])
-    assert caught.value.accepted
+    assert (type(error), error.accepted) == (AnswerCut, True)
+    assert text == "".join(WORDS[:3])
 
 
 async def test_an_answer_may_be_closed_early(provider):

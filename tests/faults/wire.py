@@ -41,6 +41,11 @@ def streamed(*tail: bytes, words: Iterable[str] = WORDS) -> list[bytes]:
     return [event(data) for data in (*map(piece, words), *end)]
 
 
+def plain(*, stream: bool) -> tuple[bytes, str]:
+    """An honest answer as one body, and its type."""
+    return (b"".join(streamed()), "text/event-stream") if stream else (completion(), "application/json")
+
+
 def response(body: bytes, status: str = "200 OK", kind: str = "application/json", *headers: str) -> bytes:
     """A whole HTTP response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *headers]
@@ -59,6 +64,9 @@ def chunk(data: bytes) -> bytes:
 
 
 LAST_CHUNK = b"0\r\n\r\n"
+DEEP = b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+ERROR = json.dumps({"error": {"message": SECRET, "type": "server_error", "code": 500}}).encode()
+PLAIN_ERROR = json.dumps({"object": "error", "message": SECRET, "type": "server_error"}).encode()
 
 
 @cache

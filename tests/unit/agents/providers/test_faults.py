@@ -1,11 +1,4 @@
-"""Every fault of a chat upstream, from a real socket, against the real adapter."""
-
-import asyncio
-import gc
-import resource
-import socket
-import time
-from contextlib import aclosing, suppress
+"""What an upstream can say wrongly, from a real socket, against the real adapter."""
 
 import pytest
 
@@ -14,16 +7,11 @@ from agents.errors import (
     PromptRefused,
     ProviderBusy,
     ProviderDown,
-    ProviderError,
-    ProviderTimeout,
 )
 from agents.messages import Done, Text
-from agents.providers.openai import connect
-from agents.providers.transport import Timeouts, Upstream
 from metering.usage import Usage
-from tests.faults.prompts import QUICK, collect, prompt, text_of
-from tests.faults.upstream import FaultyUpstream
-from tests.faults.wire import ANSWER, SECRET, bomb
+from tests.faults.prompts import collect, failure_of, prompt, text_of
+from tests.faults.wire import ANSWER, SECRET
 
 pytestmark = pytest.mark.anyio
 
@@ -31,30 +19,14 @@ BOTH = pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 COUNTED = Usage(input_uncached=11, output_visible=5)
 
 
-@pytest.fixture
-async def upstream():
-    async with FaultyUpstream() as server:
-        yield server
-
-
-@pytest.fixture
-async def provider(upstream):
-    chat = connect(Upstream("openai", upstream.base_url, "sk-ours", QUICK))
-    yield chat
-    await chat.aclose()
-
-
-async def failure_of(provider, scenario, *, stream):
-    events = []
-    with pytest.raises(ProviderError) as caught:
-        async with aclosing(provider.stream(prompt(scenario, stream=stream))) as answer:
-            async for event in answer:
-                events.append(event)  # noqa: PERF401  # what came before the error counts
-    return caught.value, text_of(events)
+# Odd, but allowed by HTTP.
+PLAIN = ["gzip", "deflate", "interim", "close_delimited", "closes"]
 
 
 @BOTH
-@pytest.mark.parametrize("scenario", ["ok", "no_done", "usage_twice", "usage_null_choices", "mistral", "ctype_text"])
+@pytest.mark.parametrize(
+    "scenario", ["ok", "no_done", "usage_twice", "usage_null_choices", "mistral", "ctype_text", *PLAIN]
+)
 async def test_an_honest_answer_arrives_whole_and_counted_once(provider, scenario, stream):
     if scenario == "ctype_text" and stream:
         scenario = "ctype_json_for_stream"
@@ -156,7 +128,7 @@ async def test_a_status_becomes_one_error_with_a_closed_label_and_no_word_of_the
     [("s429_seconds", 1), ("s429_long", 120), ("s429_year", 3600), ("s429_date", 3600), ("s429_garbage", None)],
 )
 async def test_the_wait_that_a_busy_provider_asks_is_read_and_capped(provider, scenario, seconds):
-    error, _ = await failure_of(provider, scenario, stream=False)
+    error, _ = await failure_of(provider, scenario)
 
     assert error.retry_after == seconds
 
@@ -164,7 +136,20 @@ async def test_the_wait_that_a_busy_provider_asks_is_read_and_capped(provider, s
 @BOTH
 @pytest.mark.parametrize(
     "scenario",
-    ["malformed_json", "nan", "deep", "no_choices", "wrong_types", "bad_utf8", "html", "empty", "only_done", "null"],
+    [
+        "malformed_json",
+        "nan",
+        "gzip_lie",
+        "brotli",
+        "deep",
+        "no_choices",
+        "wrong_types",
+        "bad_utf8",
+        "html",
+        "empty",
+        "only_done",
+        "null",
+    ],
 )
 async def test_what_is_not_an_answer_is_the_provider_being_down(provider, scenario, stream):
     error, text = await failure_of(provider, scenario, stream=stream)
@@ -202,9 +187,9 @@ async def test_an_answer_that_breaks_off_gives_its_text_and_then_an_error_never_
     assert arrived == text
 
 
-@pytest.mark.parametrize("scenario", ["truncated", "truncated_reset", "short_length", "gzip_lie"])
+@pytest.mark.parametrize("scenario", ["truncated", "truncated_reset", "short_length", "gzip_short"])
 async def test_a_whole_answer_that_is_cut_is_the_provider_being_down(provider, scenario):
-    error, _ = await failure_of(provider, scenario, stream=False)
+    error, _ = await failure_of(provider, scenario)
 
     assert (type(error), error.code, error.accepted) == (ProviderDown, "cut", True)
 
@@ -225,212 +210,3 @@ async def test_no_head_is_the_provider_being_down(provider, scenario, code, retr
 
     assert (type(error), error.code, error.accepted, error.retryable) == (ProviderDown, code, False, retryable)
     assert error.__cause__ is None
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("scenario", "code"),
-    [
-        ("hang", "timeout_first_byte"),
-        ("slow_head", "timeout_first_byte"),
-        ("slow_body", "timeout_first_byte"),
-        ("stall_mid", "timeout_idle"),
-    ],
-)
-async def test_silence_ends_at_its_limit_and_leaves_no_connection(upstream, provider, scenario, code, stream):
-    began = time.monotonic()
-
-    error, text = await failure_of(provider, scenario, stream=stream)
-
-    assert (type(error), error.code, error.accepted) == (ProviderTimeout, code, True)
-    assert text == ("The café" if scenario == "stall_mid" and stream else "")
-    assert 0.1 < time.monotonic() - began < 1
-    await asyncio.wait_for(upstream.left.wait(), 1)
-    assert upstream.open_connections == 0
-
-
-async def test_an_endless_drip_ends_at_the_total_limit(upstream):
-    chat = connect(Upstream("openai", upstream.base_url, None, Timeouts(first_byte=1, idle=1, total=0.3)))
-
-    error, _ = await failure_of(chat, "drip", stream=True)
-
-    assert (type(error), error.code) == (ProviderTimeout, "timeout_total")
-    await chat.aclose()
-
-
-@pytest.mark.parametrize(
-    ("scenario", "stream"), [("gzip_bomb", False), ("gzip_bomb", True), ("giant_line", True), ("giant_body", False)]
-)
-async def test_giant_answers_are_refused_in_bounded_memory(provider, scenario, stream):
-    bomb(256)  # made before the clock runs
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-    error, _ = await failure_of(provider, scenario, stream=stream)
-
-    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    assert type(error) is ProviderDown
-    assert grown_mb < 100
-
-
-@BOTH
-async def test_a_kept_connection_that_died_is_replaced_in_silence_once(upstream, provider, stream):
-    await collect(provider, prompt("stale_keepalive", stream=stream))
-
-    events = await collect(provider, prompt("stale_keepalive", stream=stream))
-
-    assert text_of(events) == ANSWER
-    assert (len(upstream.requests), upstream.connections) == (3, 2)
-
-
-async def test_a_kept_connection_that_began_to_answer_is_not_asked_again(upstream, provider):
-    await collect(provider, prompt("stale_half"))
-
-    error, _ = await failure_of(provider, "stale_half", stream=False)
-
-    assert type(error) is ProviderDown
-    assert len(upstream.requests) == 2
-
-
-async def test_a_new_connection_that_dies_is_not_asked_again(upstream, provider):
-    await failure_of(provider, "reset", stream=False)
-
-    assert len(upstream.requests) == 1
-
-
-async def test_an_answer_that_nobody_asked_for_is_never_taken_for_ours(upstream, provider):
-    await collect(provider, prompt("talks_unasked"))
-
-    events = await collect(provider, prompt("ok"))
-
-    assert text_of(events) == ANSWER
-    assert upstream.connections == 2
-
-
-@BOTH
-async def test_connections_are_kept_between_answers(upstream, provider, stream):
-    for _ in range(5):
-        await collect(provider, prompt("ok", stream=stream))
-
-    assert (len(upstream.requests), upstream.connections) == (5, 1)
-
-
-async def test_the_end_mark_ends_the_answer_even_if_the_body_goes_on(provider):
-    events = await asyncio.wait_for(collect(provider, prompt("done_and_silent", stream=True)), 0.14)
-
-    assert text_of(events) == ANSWER
-
-
-async def test_closing_early_closes_the_upstream_call_at_once(upstream, provider):
-    answer = provider.stream(prompt("stall_mid", stream=True))
-    await anext(answer)
-
-    await answer.aclose()
-
-    await asyncio.wait_for(upstream.left.wait(), 1)
-    assert upstream.open_connections == 0
-
-
-async def test_cancelling_closes_the_upstream_call_at_once(upstream, provider):
-    task = asyncio.ensure_future(collect(provider, prompt("hang")))
-    while not upstream.hanging:
-        await asyncio.sleep(0)
-
-    task.cancel()
-
-    with suppress(asyncio.CancelledError):
-        await task
-    assert task.cancelled()
-    await asyncio.wait_for(upstream.left.wait(), 1)
-
-
-async def test_twenty_hung_calls_do_not_hold_back_others(upstream):
-    chat = connect(Upstream("openai", upstream.base_url, None))
-    hung = [asyncio.ensure_future(collect(chat, prompt("hang"))) for _ in range(20)]
-    while upstream.hanging < len(hung):
-        await asyncio.sleep(0)
-
-    events = await asyncio.wait_for(collect(chat, prompt("ok")), 1)
-
-    assert text_of(events) == ANSWER
-    for task in hung:
-        task.cancel()
-    await asyncio.gather(*hung, return_exceptions=True)
-    await chat.aclose()
-
-
-async def test_only_our_own_headers_are_sent(upstream, provider):
-    await collect(provider, prompt("ok"))
-
-    lines = upstream.headers[0].decode().split("\r\n")
-    assert lines[0] == "POST /v1/chat/completions HTTP/1.1"
-    assert {line.partition(":")[0].lower() for line in lines[1:] if line} == {
-        *("host", "authorization", "content-type", "content-length", "accept", "accept-encoding", "user-agent")
-    }
-    assert "Authorization: Bearer sk-ours" in lines
-
-
-async def test_cookies_are_neither_kept_nor_sent(upstream, provider):
-    await failure_of(provider, "s500", stream=False)
-
-    await collect(provider, prompt("ok"))
-
-    assert SECRET.encode() not in upstream.headers[1]
-
-
-async def test_the_environment_gives_no_proxy(upstream, provider, monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-
-    events = await collect(provider, prompt("ok"))
-
-    assert text_of(events) == ANSWER
-
-
-@pytest.mark.parametrize(
-    ("base_url", "code"),
-    [("http://127.0.0.1:1/v1", "refused"), ("http://nowhere.invalid/v1", "dns")],
-)
-async def test_a_provider_that_cannot_be_reached_is_down_and_worth_a_second_try(base_url, code):
-    chat = connect(Upstream("openai", base_url, None, Timeouts(connect=5)))
-
-    error, _ = await failure_of(chat, "ok", stream=False)
-
-    assert (type(error), error.code, error.accepted, error.retryable) == (ProviderDown, code, False, True)
-    await chat.aclose()
-
-
-async def test_a_plain_server_under_https_is_a_tls_failure(upstream):
-    chat = connect(Upstream("openai", upstream.base_url.replace("http:", "https:"), None, QUICK))
-
-    error, _ = await failure_of(chat, "ok", stream=False)
-
-    assert (type(error), error.accepted) in {(ProviderDown, False), (ProviderTimeout, False)}
-    await chat.aclose()
-
-
-async def test_a_connection_that_is_never_taken_ends_at_the_connect_limit():
-    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
-    address = listener.getsockname()
-    waiting = [socket.socket() for _ in range(4)]
-    for each in waiting:
-        each.setblocking(False)
-        with suppress(BlockingIOError):
-            each.connect(address)
-    chat = connect(Upstream("openai", f"http://127.0.0.1:{address[1]}/v1", None, Timeouts(connect=0.2)))
-
-    error, _ = await failure_of(chat, "ok", stream=False)
-
-    assert (type(error), error.code, error.accepted) == (ProviderTimeout, "timeout_connect", False)
-    await chat.aclose()
-    for each in (listener, *waiting):
-        each.close()
-
-
-async def test_nothing_is_left_open_after_closing(upstream):
-    chat = connect(Upstream("openai", upstream.base_url, None))
-    await collect(chat, prompt("ok"))
-
-    await chat.aclose()
-
-    await asyncio.wait_for(upstream.left.wait(), 1)
-    gc.collect()
-    assert upstream.open_connections == 0
