@@ -1,6 +1,8 @@
 """From calls to a receipt: each call priced and weighed once, then summed (M-3b, M-4, M-9)."""
 
-from collections.abc import Iterable, Sequence
+import functools
+import operator
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -115,88 +117,113 @@ def plain(amount: Decimal) -> Decimal:
     return amount.normalize() if amount else ZERO
 
 
+class Sums(Struct, frozen=True):
+    """Figures of one call or of several; an unknown part makes a sum unknown."""
+
+    read: int
+    generated: int
+    input_eur: Decimal
+    output_eur: Decimal
+    kg: Decimal | None
+    kg_min: Decimal | None
+    kg_max: Decimal | None
+    embodied_kg: Decimal | None
+    energy_kwh: Decimal | None
+    water_l: Decimal | None
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(
+            self.read + other.read,
+            self.generated + other.generated,
+            self.input_eur + other.input_eur,
+            self.output_eur + other.output_eur,
+            _plus(self.kg, other.kg),
+            _plus(self.kg_min, other.kg_min),
+            _plus(self.kg_max, other.kg_max),
+            _plus(self.embodied_kg, other.embodied_kg),
+            _plus(self.energy_kwh, other.energy_kwh),
+            _plus(self.water_l, other.water_l),
+        )
+
+    @property
+    def tokens(self) -> TokenSums:
+        """Tokens read, generated, and both."""
+        return TokenSums(self.read, self.generated, self.read + self.generated)
+
+    @property
+    def cost(self) -> CostRow:
+        """Euros for what was read, for what was generated, and both."""
+        return CostRow(self.input_eur, self.output_eur, self.input_eur + self.output_eur)
+
+
+NO_CALLS = Sums(0, 0, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
+
+
+def _plus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
+
+
+def _sums(row: CallRow) -> Sums:
+    tokens = row.tokens
+    return Sums(
+        tokens.input_uncached + tokens.cache_read + tokens.cache_write + tokens.audio_input,
+        tokens.output_visible + tokens.reasoning + tokens.audio_output,
+        row.input_eur,
+        row.output_eur,
+        row.kg,
+        row.kg_min,
+        row.kg_max,
+        row.embodied_kg,
+        row.energy_kwh,
+        row.water_liters,
+    )
+
+
 def receipt_of(weighed: Sequence[Weighed], calls: Sequence[Call], told: Circumstances) -> Receipt:
-    """Sum the calls of a request into its receipt; a sum with an unknown part is unknown."""
-    rows = [each.row for each in weighed]
-    by_model: dict[str, list[CallRow]] = {}
-    for row in rows:
-        by_model.setdefault(row.model, []).append(row)
-    tokens = {name: _token_sums(group) for name, group in by_model.items()}
-    kg = _sum(row.kg for row in rows)
-    kg_min = _sum(row.kg_min for row in rows)
-    kg_max = _sum(row.kg_max for row in rows)
-    water = _sum(row.water_liters for row in rows)
+    """Sum the calls of a request into its receipt (M-9)."""
+    by_model: dict[str, Sums] = {}
+    basis: dict[str, CallRow] = {}
+    for each in weighed:
+        name = each.row.model
+        known = by_model.get(name)
+        by_model[name] = _sums(each.row) if known is None else known + _sums(each.row)
+        basis.setdefault(name, each.row)
+    total = functools.reduce(operator.add, by_model.values()) if by_model else NO_CALLS
+    kg = total.kg
     return Receipt(
-        usage=_total(tokens),
-        usage_by_model=tokens,
+        usage=total.tokens,
+        usage_by_model={name: sums.tokens for name, sums in by_model.items()},
         latency_s=told.latency_s,
         emissions_kg=kg,
         emissions_g=None if kg is None else plain(kg * A_THOUSAND),
-        pricing=_pricing(by_model),
-        equivalences=equivalences(kg, water),
-        emissions_range=None if kg_min is None or kg_max is None else Range(kg_min, kg_max),
-        energy_kwh=_sum(row.energy_kwh for row in rows),
-        embodied_kg=_sum(row.embodied_kg for row in rows),
-        emissions_by_model={name: _emission_row(group) for name, group in by_model.items()},
+        pricing=Pricing("EUR", total.cost.total, {name: sums.cost for name, sums in by_model.items()}),
+        equivalences=equivalences(kg, total.water_l),
+        emissions_range=None if total.kg_min is None or total.kg_max is None else Range(total.kg_min, total.kg_max),
+        energy_kwh=total.energy_kwh,
+        embodied_kg=total.embodied_kg,
+        emissions_by_model={name: _emission_row(sums, basis[name]) for name, sums in by_model.items()},
         method=METHOD,
         exchange=_exchange(weighed),
-        usage_source="estimated" if any(row.usage_source == "estimated" for row in rows) else "provider",
-        attempts=len(rows),
+        usage_source="estimated" if any(each.row.usage_source == "estimated" for each in weighed) else "provider",
+        attempts=len(weighed),
         resolved_model=told.resolved_model,
         ttft_s=told.ttft_s,
         overhead_s=max(0.0, told.latency_s - busy_seconds(calls)),
         warnings=_warnings(told.warnings, weighed),
         request_id=told.request_id,
-        calls=tuple(rows),
+        calls=tuple([each.row for each in weighed]),
     )
 
 
-def _sum(figures: Iterable[Decimal | None]) -> Decimal | None:
-    total = ZERO
-    for figure in figures:
-        if figure is None:
-            return None
-        total += figure
-    return total
-
-
-def _token_sums(rows: Sequence[CallRow]) -> TokenSums:
-    read = generated = 0
-    for row in rows:
-        tokens = row.tokens
-        read += tokens.input_uncached + tokens.cache_read + tokens.cache_write + tokens.audio_input
-        generated += tokens.output_visible + tokens.reasoning + tokens.audio_output
-    return TokenSums(read, generated, read + generated)
-
-
-def _total(by_model: dict[str, TokenSums]) -> TokenSums:
-    if len(by_model) == 1:
-        return next(iter(by_model.values()))
-    read = sum(sums.input_tokens for sums in by_model.values())
-    generated = sum(sums.output_tokens for sums in by_model.values())
-    return TokenSums(read, generated, read + generated)
-
-
-def _pricing(by_model: dict[str, list[CallRow]]) -> Pricing:
-    costs: dict[str, CostRow] = {}
-    total = ZERO
-    for name, rows in by_model.items():
-        read = sum((row.input_eur for row in rows), ZERO)
-        generated = sum((row.output_eur for row in rows), ZERO)
-        costs[name] = CostRow(read, generated, read + generated)
-        total += read + generated
-    return Pricing("EUR", total, costs)
-
-
-def _emission_row(rows: Sequence[CallRow]) -> EmissionRow:
+def _emission_row(sums: Sums, call: CallRow) -> EmissionRow:
     return EmissionRow(
-        kg=_sum(row.kg for row in rows),
-        kg_min=_sum(row.kg_min for row in rows),
-        kg_max=_sum(row.kg_max for row in rows),
-        energy_kwh=_sum(row.energy_kwh for row in rows),
-        water_liters=_sum(row.water_liters for row in rows),
-        basis=rows[0].basis,
-        zone=rows[0].zone,
+        kg=sums.kg,
+        kg_min=sums.kg_min,
+        kg_max=sums.kg_max,
+        energy_kwh=sums.energy_kwh,
+        water_liters=sums.water_l,
+        basis=call.basis,
+        zone=call.zone,
     )
 
 

@@ -2,80 +2,86 @@
 
 import asyncio
 import time
-from asyncio import CancelledError
+from asyncio import CancelledError, Task, TimerHandle
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from metering.middleware import Receive
+from metering.middleware import Scope
 
 KEEP_ALIVE_S = 15.0
+DEPARTURE = "router.departure"  # the ASGI extension by which the edge tells that a client has left
 
 
 class Departure:
     """A context in which the current task is cancelled when the client leaves.
 
     The cancellation ends at the context's edge: after it, `gone` says whether the client has left. A cancellation
-    from elsewhere passes through.
+    from elsewhere passes through. Without the extension in `scope` nobody is watched.
 
     Args:
-        receive: The ASGI channel, its body already read.
-        idle: Called after each 15 s in which nothing was written, if given.
+        scope: Of the request.
+        idle: Called whenever nothing was written for 15 s, if given.
         last_write: Seconds of the monotonic clock at the last write, for `idle`.
 
     """
 
     def __init__(
         self,
-        receive: Receive,
+        scope: Scope,
         idle: Callable[[], Awaitable[None]] | None = None,
         last_write: Callable[[], float] = time.monotonic,
     ) -> None:
         self.gone = False
-        self._receive = receive
+        self._watch: Callable[[Callable[[], None] | None], None] | None = scope.get("extensions", {}).get(DEPARTURE)
         self._idle = idle
         self._last_write = last_write
+        self._task: Task[None] | None = None
+        self._timer: TimerHandle | None = None
+        self._writing: Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Start to watch."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - `async with` runs in a task
-        self._task = task
-        self._watch = asyncio.create_task(self._wait() if self._idle is None else self._wait_and_keep_alive())
+        self._task = asyncio.current_task()
+        if self._watch is not None:
+            self._watch(self._leave)
+        if self._idle is not None:
+            self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE_S, self._look)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Stop watching, and take back the cancellation that the watch made."""
-        self._watch.cancel()
-        if not self.gone:
+        task, self._task = self._task, None
+        if self._watch is not None:
+            self._watch(None)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        if not self.gone or task is None:
             return False
         if kind is None:
+            # The client left as the work ended: the cancellation is on its way and ends here.
             try:
                 await asyncio.sleep(0)
             except CancelledError:
-                self._task.uncancel()
+                task.uncancel()
             return False
-        self._task.uncancel()
+        task.uncancel()
         return kind is CancelledError
 
-    async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    def _leave(self) -> None:
         self.gone = True
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
-    async def _wait_and_keep_alive(self) -> None:
-        assert self._idle is not None  # noqa: S101 - chosen in __aenter__
-        while True:
-            quiet_s = time.monotonic() - self._last_write()
-            if quiet_s >= KEEP_ALIVE_S:
-                await self._idle()
-                continue
-            try:
-                async with asyncio.timeout(KEEP_ALIVE_S - quiet_s):
-                    await self._wait()
-            except TimeoutError:
-                continue
-            return
+    def _look(self) -> None:
+        """Keep the connection alive if it has been quiet for long, and look again later."""
+        quiet_s = time.monotonic() - self._last_write()
+        if quiet_s >= KEEP_ALIVE_S:
+            quiet_s = 0.0
+            if self._idle is not None and (self._writing is None or self._writing.done()):
+                self._writing = asyncio.ensure_future(self._idle())
+        self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE_S - quiet_s, self._look)

@@ -2,11 +2,13 @@
 
 import asyncio
 from asyncio import TimerHandle
+from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from metering.middleware import new_request_id
+from router.departure import DEPARTURE
 from router.errors import Refused, answer_to
 
 MOST_HEADERS = 100
@@ -25,11 +27,14 @@ class EdgeProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._refused = False
+        self._departure: Callable[[], None] | None = None
         self._read_timer: TimerHandle | None = None
         self._head_timer: TimerHandle | None = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End a connection."""
+        """End a connection, and tell whoever serves it."""
+        if self._departure is not None:
+            self._departure()
         self._stop_head_timer()
         self.resume_writing()
         super().connection_lost(exc)
@@ -47,10 +52,15 @@ class EdgeProtocol(HttpToolsProtocol):
             elif self._head_timer is None:
                 self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)
 
+    def watch(self, departure: Callable[[], None] | None) -> None:
+        """Call `departure` if the client leaves; None ends that."""
+        self._departure = departure
+
     def on_message_begin(self) -> None:
         """Start a request."""
         self._in_head = True
         super().on_message_begin()
+        self.scope["extensions"] = {DEPARTURE: self.watch}  # type: ignore[typeddict-item]
 
     def on_headers_complete(self) -> None:
         """Hand the request on, unless its head breaks a bound."""

@@ -24,6 +24,8 @@ from router.wiring import LocalEndpoint, authenticator_of, build
 
 DRAIN_WITHIN_S = 30
 KEEP_ALIVE_S = 75
+# A request leaves no cycles behind, so the collector may look rarely.
+GC_THRESHOLDS = (50_000, 20, 50)
 QUESTION = "Quelle est la capitale de la France ?"
 
 
@@ -111,6 +113,7 @@ class Server(uvicorn.Server):
             # What was made at start-up lives as long as the process: the collector need not look at it again.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*GC_THRESHOLDS)
             announce(self._settings, self.servers[0].sockets[0].getsockname()[1])
 
 

@@ -115,7 +115,7 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
     catalogue = catalogue_of(settings, rows, local)
     scales = scales_of(catalogue)
     connections, mends = connect(settings, rows, environ, local)
-    switchboard = Switchboard({name: Breaker(each.chat) for name, each in connections.items()}, mends)
+    switchboard = Switchboard({name: each.chat for name, each in connections.items()}, mends)
     embedded = catalogue.find(local.model) if local is not None else None
     keyless = not (settings.openai_api_key or settings.mistral_api_key)
     stand_in = embedded if settings.development and keyless else None
@@ -223,7 +223,7 @@ def connect(
         upstreams.append(("openai", Upstream(LOCAL, local.base_url, local.api_key)))
     connections = {
         each.name: Connection(
-            PROVIDERS[kind](each), each.base_url, RetryPolicy(RetryBudget(), total_s=each.timeouts.total)
+            PROVIDERS[kind](each), each.base_url, RetryPolicy(RetryBudget(), Breaker(), total_s=each.timeouts.total)
         )
         for kind, each in upstreams
         if each.name not in mends

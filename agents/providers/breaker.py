@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Callable
-from contextlib import aclosing
 
 from agents.errors import ProviderError
-from agents.messages import Events, Prompt
 from agents.providers.failure import failure
-from agents.providers.provider import Provider
 
 FAILURES_IN_A_ROW = 10
 COOLDOWN_S = 2.0
+OPEN = "open"
 
 _DOWN = frozenset(
     {
@@ -27,50 +25,45 @@ class Breaker:
     A call that its caller gave up says nothing about the provider.
     """
 
-    def __init__(self, inner: Provider, clock: Callable[[], float] = time.monotonic) -> None:
-        self._inner = inner
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures = 0
         self._kind: type[ProviderError] | None = None
         self._closed_until = 0.0
         self._probe: object = None
 
-    async def stream(self, prompt: Prompt) -> Events:
-        """Stream the answer, or refuse to ask for it."""
-        probe = self._admit()
-        try:
-            async with aclosing(self._inner.stream(prompt)) as events:
-                async for event in events:
-                    if self._failures:
-                        self._answered()
-                    yield event
-        except ProviderError as failed:
-            self._failed(failed)
-            raise
-        finally:
-            if probe is not None and self._probe is probe:
-                self._probe = None
+    def admit(self) -> object:
+        """Let a call through; the probe gets a mark of its own, every other call None.
 
-    def _admit(self) -> object:
-        """Let a call through; the probe gets a mark of its own, every other call None."""
+        Raises:
+            ProviderError: Open; nothing may be asked.
+
+        """
         if self._kind is None:
             return None
         left = self._closed_until - self._clock()
         if left > 0 or self._probe is not None:
-            raise failure(self._kind, "open", retry_after=max(left, 0.0))
+            raise failure(self._kind, OPEN, retry_after=max(left, 0.0))
         self._probe = object()
         return self._probe
 
-    def _answered(self) -> None:
+    def release(self, mark: object) -> None:
+        """End a call that was let through, however it ended."""
+        if mark is not None and self._probe is mark:
+            self._probe = None
+
+    def answered(self) -> None:
+        """Note that the provider answers."""
         self._failures = 0
         self._kind = None
         self._probe = None
 
-    def _failed(self, failed: ProviderError) -> None:
+    def failed(self, failed: ProviderError) -> None:
+        """Note a failure; one that came as an HTTP status other than "down" is an answer."""
         if failed.code in _DOWN:
             self._failures += 1
             if self._failures >= FAILURES_IN_A_ROW:
                 self._kind = type(failed)
                 self._closed_until = self._clock() + COOLDOWN_S
         elif failed.code.startswith("http_"):
-            self._answered()
+            self.answered()

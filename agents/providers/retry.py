@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from agents.errors import ProviderError
 from agents.messages import Events, Prompt
+from agents.providers.breaker import Breaker
 from agents.providers.provider import Provider
 
 RETRY_SHARE = 0.2
@@ -46,6 +47,7 @@ class RetryPolicy(Struct, frozen=True):
     """How one provider is asked again; times in seconds, of which `total_s` spans all tries of a request."""
 
     budget: RetryBudget
+    breaker: Breaker
     most: int = 2
     backoff_s: tuple[float, float] = (0.1, 0.5)
     longest_wait_s: float = 2
@@ -61,7 +63,10 @@ class RetryPolicy(Struct, frozen=True):
 
 
 class Retry:
-    """Asks again when nothing of an answer has come and the error says that it may help; made for one request."""
+    """Asks again when nothing of an answer has come and the error says that it may help; made for one request.
+
+    It keeps the provider's breaker too: a call that the breaker refuses never reaches the inner provider.
+    """
 
     __slots__ = ("_inner", "_policy")
 
@@ -71,21 +76,28 @@ class Retry:
 
     async def stream(self, prompt: Prompt) -> Events:
         """Stream the first answer that begins; raise what the last try raised."""
+        policy, breaker = self._policy, self._policy.breaker
         began = time.monotonic()
-        self._policy.budget.earn()
+        policy.budget.earn()
         tries = 0
         while True:
             tries += 1
             started = False
+            mark = breaker.admit()
             try:
                 async with aclosing(self._inner.stream(prompt)) as events:
                     async for event in events:
-                        started = True
+                        if not started:
+                            started = True
+                            breaker.answered()
                         yield event
             except ProviderError as failed:
-                pause = None if started else self._policy.wait(failed, tries, time.monotonic() - began)
+                breaker.failed(failed)
+                pause = None if started else policy.wait(failed, tries, time.monotonic() - began)
                 if pause is None:
                     raise
             else:
                 return
+            finally:
+                breaker.release(mark)
             await asyncio.sleep(pause)

@@ -90,9 +90,9 @@ class Completion:
             await writer.refuse(error)
             return
         if order.task.stream:
-            await self._stream(order, receive, writer, meter)
+            await self._stream(order, scope, writer, meter)
         else:
-            await self._whole(order, receive, writer, meter)
+            await self._whole(order, scope, writer, meter)
 
     async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Order:
         if scope["method"] != "POST":
@@ -145,10 +145,10 @@ class Completion:
     def _events(self, order: Order, meter: Meter) -> Events:
         return order.pipeline(order.task, self._models(meter))
 
-    async def _whole(self, order: Order, receive: Receive, writer: Writer, meter: Meter) -> None:
+    async def _whole(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Collect the stream, settle, then write one JSON body."""
         pieces: list[str] = []
-        client = Departure(receive)
+        client = Departure(scope)
         try:
             async with client, aclosing(self._events(order, meter)) as events:
                 async for event in events:
@@ -167,10 +167,10 @@ class Completion:
         else:
             await writer.body(order.framing.body("".join(pieces), order.turns, receipt), receipt)
 
-    async def _stream(self, order: Order, receive: Receive, writer: Writer, meter: Meter) -> None:
+    async def _stream(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Write whole events as they come; settle, then write the last one."""
         error: Exception | None = None
-        async with Departure(receive, writer.keep_alive, writer.last_write) as client:
+        async with Departure(scope, writer.keep_alive, writer.last_write) as client:
             try:
                 async with aclosing(self._events(order, meter)) as events:
                     async for event in events:

@@ -7,6 +7,7 @@ from agents.errors import ProviderDown, ProviderError, ProviderTimeout
 from agents.messages import Done
 from agents.providers.breaker import COOLDOWN_S, FAILURES_IN_A_ROW, Breaker
 from agents.providers.failure import failure
+from agents.providers.retry import Retry, RetryBudget, RetryPolicy
 from agents.providers.scripted import GREETING, Scripted
 from tests.faults.prompts import collect, prompt
 
@@ -24,6 +25,10 @@ class Clock:
         return self.now
 
 
+def guarded(provider, clock):
+    return Retry(provider, RetryPolicy(RetryBudget(), Breaker(clock), most=0))
+
+
 async def fail(provider, times):
     for _ in range(times):
         with pytest.raises(ProviderError):
@@ -32,7 +37,7 @@ async def fail(provider, times):
 
 async def test_after_failures_in_a_row_nothing_is_asked_for_a_while():
     clock, down = Clock(), Scripted(DOWN)
-    breaker = Breaker(down, clock)
+    breaker = guarded(down, clock)
     await fail(breaker, FAILURES_IN_A_ROW)
     clock.now += COOLDOWN_S / 2
 
@@ -44,7 +49,7 @@ async def test_after_failures_in_a_row_nothing_is_asked_for_a_while():
 
 
 async def test_it_raises_the_kind_of_error_that_opened_it():
-    breaker = Breaker(Scripted([failure(ProviderTimeout, "timeout_connect")]), Clock())
+    breaker = guarded(Scripted([failure(ProviderTimeout, "timeout_connect")]), Clock())
     await fail(breaker, FAILURES_IN_A_ROW)
 
     with pytest.raises(ProviderTimeout):
@@ -54,7 +59,7 @@ async def test_it_raises_the_kind_of_error_that_opened_it():
 async def test_after_the_cooldown_one_call_tries_and_the_others_are_refused():
     clock, gate = Clock(), asyncio.Event()
     provider = Scripted(*[DOWN] * FAILURES_IN_A_ROW, [gate, *GREETING])
-    breaker = Breaker(provider, clock)
+    breaker = guarded(provider, clock)
     await fail(breaker, FAILURES_IN_A_ROW)
     clock.now += COOLDOWN_S
     probe = asyncio.ensure_future(collect(breaker, ASKED))
@@ -70,7 +75,7 @@ async def test_after_the_cooldown_one_call_tries_and_the_others_are_refused():
 
 async def test_a_probe_that_fails_opens_it_again():
     clock, down = Clock(), Scripted(DOWN)
-    breaker = Breaker(down, clock)
+    breaker = guarded(down, clock)
     await fail(breaker, FAILURES_IN_A_ROW)
     clock.now += COOLDOWN_S
 
@@ -82,7 +87,7 @@ async def test_a_probe_that_fails_opens_it_again():
 async def test_a_cancelled_probe_leaves_its_place_to_the_next():
     clock = Clock()
     provider = Scripted(*[DOWN] * FAILURES_IN_A_ROW, [asyncio.Event()], GREETING)
-    breaker = Breaker(provider, clock)
+    breaker = guarded(provider, clock)
     await fail(breaker, FAILURES_IN_A_ROW)
     clock.now += COOLDOWN_S
     probe = asyncio.ensure_future(collect(breaker, ASKED))
@@ -96,7 +101,7 @@ async def test_a_cancelled_probe_leaves_its_place_to_the_next():
 
 
 async def test_callers_that_leave_never_open_it():
-    breaker = Breaker(Scripted(*[[asyncio.Event()]] * 50, GREETING), Clock())
+    breaker = guarded(Scripted(*[[asyncio.Event()]] * 50, GREETING), Clock())
 
     for _ in range(50):
         call = asyncio.ensure_future(collect(breaker, ASKED))
@@ -111,7 +116,7 @@ async def test_callers_that_leave_never_open_it():
 @pytest.mark.parametrize("code", ["http_401", "http_429", "http_500", "malformed", "timeout_first_byte"])
 async def test_a_provider_that_answers_badly_is_not_down(code):
     provider = Scripted([failure(ProviderDown, code)])
-    breaker = Breaker(provider, Clock())
+    breaker = guarded(provider, Clock())
 
     await fail(breaker, 3 * FAILURES_IN_A_ROW)
 
@@ -121,7 +126,7 @@ async def test_a_provider_that_answers_badly_is_not_down(code):
 async def test_one_answer_in_between_starts_the_count_anew():
     nearly = [DOWN] * (FAILURES_IN_A_ROW - 1)
     provider = Scripted(*nearly, GREETING, *nearly, GREETING)
-    breaker = Breaker(provider, Clock())
+    breaker = guarded(provider, Clock())
 
     for _ in range(2):
         await fail(breaker, len(nearly))

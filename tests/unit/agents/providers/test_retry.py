@@ -2,6 +2,7 @@ import pytest
 
 from agents.errors import AnswerCut, ModelUnavailable, PromptRefused, ProviderBusy, ProviderDown, ProviderError
 from agents.messages import Done, Text
+from agents.providers.breaker import Breaker
 from agents.providers.failure import failure
 from agents.providers.retry import Retry, RetryBudget, RetryPolicy
 from agents.providers.scripted import GREETING, Scripted
@@ -24,7 +25,7 @@ class Clock:
 
 
 def policy(**fields):
-    return RetryPolicy(**{"budget": RetryBudget(Clock()), "backoff_s": (0, 0), **fields})
+    return RetryPolicy(**{"budget": RetryBudget(Clock()), "breaker": Breaker(), "backoff_s": (0, 0), **fields})
 
 
 async def test_the_first_answer_that_begins_is_the_answer():
