@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway import OLD_SECRET, SECRET, Client, Gateway, environment, vendors
-from tests.upstream import Upstream
+from tests.upstream import MISTRAL_KEY, Upstream
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -68,3 +68,83 @@ def client(gateway: Gateway, token: str) -> Client:
 def empty(tmp_path: Path) -> dict[str, str]:
     """The environment of a gateway that has nothing set."""
     return environment(tmp_path)
+
+
+ROUTER_TOML = """
+[[provider]]
+name = "cluster"
+kind = "openai"
+base_url = "{openai}"
+zone = "FRA"
+pue = 1.2
+[provider.timeouts]
+connect = 1
+first_byte = 1
+idle = 1
+total = 3
+
+[[provider]]
+name = "nowhere"
+kind = "openai"
+base_url = "http://127.0.0.1:1/v1"
+
+[[provider]]
+name = "second-mistral"
+kind = "mistral"
+base_url = "{mistral}"
+api_key_env = "SECOND_MISTRAL_KEY"
+
+[[model]]
+name = "llama-cluster"
+aliases = ["llama"]
+provider = "cluster"
+upstream = "meta-llama/Llama-3.1-8B-Instruct"
+context_window = 128000
+description = "Our own Llama"
+price_of = "gpt-4o"
+ecologits = "openai/gpt-4o"
+
+[[model]]
+name = "priced-here"
+provider = "second-mistral"
+context_window = 32000
+description = "A price and an architecture of its own"
+[model.price]
+currency = "EUR"
+input = 1.5
+output = 7.5
+cached_input = 0.15
+[model.carbon]
+active_params_b = 8
+total_params_b = 47
+
+[[model]]
+name = "dark"
+provider = "cluster"
+context_window = 8000
+description = "Its carbon is stated as unknown"
+price_of = "gpt-4o"
+carbon = "unknown"
+
+[[model]]
+name = "unreachable"
+provider = "nowhere"
+context_window = 8000
+description = "Nobody listens there"
+price_of = "gpt-4o"
+ecologits = "openai/gpt-4o"
+"""
+
+
+@pytest.fixture(scope="session")
+def configured(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
+    """A gateway with a `router.toml` (C-4) and a `.env`, one vendor's key missing, and `/metrics` closed."""
+    toml = ROUTER_TOML.format(openai=upstream.openai_url, mistral=upstream.mistral_url)
+    files = {"router.toml": toml, ".env": "ROUTER_METRICS_TOKEN=metrics-token-of-the-tests\n"}
+    keys = {name: value for name, value in vendors(upstream).items() if name != "MISTRAL_API_KEY"}
+    return gateway_with(files, **keys, SECOND_MISTRAL_KEY=MISTRAL_KEY)
+
+
+@pytest.fixture(scope="session")
+def configured_client(configured: Gateway) -> Client:
+    return Client(configured, configured.token())
