@@ -20,6 +20,7 @@ from tests.upstream import MISTRAL_KEY, OPENAI_KEY, Upstream
 ROOT = Path(__file__).parent.parent
 SECRET = "Zq7-acceptance-secret-of-the-running-gateway-0001"
 OLD_SECRET = "Yw4-acceptance-secret-that-was-rotated-out-0002"
+MODELS_DIR = Path(os.environ.get("ROUTER_MODELS_DIR") or Path.home() / ".cache" / "routeur-ia" / "models")
 OURS = ("ROUTER_", "OPENAI_", "MISTRAL_")
 START_S = 30.0
 STOP_S = 15.0
@@ -35,6 +36,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     """Return the machine's own environment with nothing of ours in it but `settings` and a data folder."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     base = {"PYTHONPATH": str(ROOT), "ROUTER_DATA_DIR": str(folder / "data"), "ROUTER_LOCAL": "off"}
+    base["ROUTER_MODELS_DIR"] = str(MODELS_DIR)
     return bare | base | settings
 
 
