@@ -189,6 +189,23 @@ def test_client_that_leaves_before_the_answer_stops_the_vendor(
         assert time.monotonic() < deadline
 
 
+# A reader that stops reading stops the vendor: the gateway holds no more than its buffers.
+def test_slow_reader_holds_the_vendor_back(client: Client, upstream: Upstream) -> None:
+    pieces = ("x" * 100_000,) * 1000
+    prompt = upstream.expect(pieces=pieces)
+
+    with posting(client, message=prompt, stream=True) as wire:
+        read_until(wire, b'"done"')
+        for _ in range(50):
+            client.get("/models")
+        (seen,) = upstream.seen(prompt)
+        held_back = seen.pieces_sent
+        leave(wire)
+
+    assert held_back < len(pieces)
+    assert seen.dropped.wait(5)
+
+
 # 2.3.5: silence before the first event is filled with comments, and a later failure is in-band.
 @pytest.mark.prove
 def test_silence_is_filled_after_fifteen_seconds(client: Client, upstream: Upstream) -> None:
