@@ -49,12 +49,10 @@ def vendors(upstream: Upstream) -> dict[str, str]:
 def run(folder: Path, *words: str, env: dict[str, str], seconds: float = 20) -> subprocess.CompletedProcess[str]:
     """Run one `router` command to its end."""
     command = [sys.executable, "-m", "router.cli", *words]
-    return subprocess.run(  # noqa: S603 - our own interpreter and our own module
-        command, env=env, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False
-    )
+    return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
 
 
-def exact(text: str) -> Any:  # noqa: ANN401 - any JSON there is
+def exact(text: str) -> Any:
     """Read JSON without passing a number through binary floating point."""
     return json.loads(text, parse_float=Decimal)
 
@@ -82,9 +80,7 @@ class Gateway:
         command = [sys.executable, "-m", "router.cli", "serve"]
         environ = self.env | {"ROUTER_PORT": str(self.port)}
         with (self.folder / "gateway.log").open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-                command, env=environ, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
-            )
+            self.process = subprocess.Popen(command, env=environ, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
         while not self._healthy():
             ended = self.process.poll()
             assert ended is None, f"the gateway ended with {ended}:\n{self.log}"

@@ -27,7 +27,7 @@ def example(gateway: Gateway, language: str, *titles: str) -> str:
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - seed's text
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +38,13 @@ def typescript(tmp_path_factory: pytest.TempPathFactory) -> RunTypeScript:
     folder = tmp_path_factory.mktemp("typescript")
     for name in ("package.json", "package-lock.json", "strip.cjs"):
         shutil.copy(HERE / name, folder)
-    subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True, timeout=120)  # noqa: S607 - found above
+    subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True, timeout=120)
 
     def start(code: str) -> subprocess.CompletedProcess[str]:
         (folder / "program.ts").write_text(code)
-        subprocess.run(["node", "strip.cjs", "program.ts", "program.mjs"], cwd=folder, check=True, timeout=30)  # noqa: S607 - found above
+        subprocess.run(["node", "strip.cjs", "program.ts", "program.mjs"], cwd=folder, check=True, timeout=30)
         command = ["node", "program.mjs"]
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - seed's text
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
 
     return start
 
@@ -103,7 +103,7 @@ def test_token_is_issued_to_the_seeds_curl_line(gateway: Gateway) -> None:
         pytest.skip("curl is not installed")
     command = ["curl", "-s", "-X", "POST", f"{gateway.url}/auth/token", "-H", "Content-Type: application/json"]
 
-    printed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout  # noqa: S603 - seed's text
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
 
     answer = json.loads(printed)
     assert set(answer) == {"access_token", "token_type", "expires_in"}

@@ -84,7 +84,7 @@ def buckets(**counts: int) -> dict[str, int]:
     return dict.fromkeys(BUCKETS, 0) | counts
 
 
-def details(prompt: int, completion: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - a vendor's own shapes
+def details(prompt: int, completion: int, **more: Any) -> dict[str, Any]:
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion} | more
 
 
