@@ -263,6 +263,19 @@ def test_anonymous_token_is_for_this_machine_only(gateway: Gateway, headers: dic
         refused(response, 401, "unauthorized")
 
 
+# A token that was verified is remembered, but never past its expiry.
+def test_token_expires_to_the_second(gateway: Gateway) -> None:
+    expiry = int(time.time()) + 2
+    headers = bearer(signed(claims(exp=expiry)))
+    assert verify(gateway, **headers).status_code == 200
+
+    while verify(gateway, **headers).status_code == 200:
+        assert time.time() < expiry + 1
+
+    assert time.time() >= expiry
+    refused(verify(gateway, **headers), 401, "unauthorized")
+
+
 # 2.1.5
 def test_token_is_renewed_by_asking_again(gateway: Gateway) -> None:
     first, second = Client(gateway, gateway.token()), Client(gateway, gateway.token())
