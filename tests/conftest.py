@@ -140,7 +140,8 @@ ecologits = "openai/gpt-4o"
 def configured(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
     """A gateway with a `router.toml` (C-4) and a `.env`, one vendor's key missing, and `/metrics` closed."""
     toml = ROUTER_TOML.format(openai=upstream.openai_url, mistral=upstream.mistral_url)
-    files = {"router.toml": toml, ".env": "ROUTER_METRICS_TOKEN=metrics-token-of-the-tests\n"}
+    dotenv = "ROUTER_METRICS_TOKEN=metrics-token-of-the-tests\nOPENAI_API_KEY=the-environment-wins-over-this\n"
+    files = {"router.toml": toml, ".env": dotenv}
     keys = {name: value for name, value in vendors(upstream).items() if name != "MISTRAL_API_KEY"}
     return gateway_with(files, **keys, SECOND_MISTRAL_KEY=MISTRAL_KEY)
 

@@ -30,6 +30,7 @@ class Reply:
     """What the vendor does when a prompt with its key comes."""
 
     pieces: tuple[str, ...] = STORY
+    shaped: str | None = None  # the answer when a JSON schema is asked for; none means that the vendor ignores it
     usage: dict[str, Any] | None = field(default_factory=lambda: dict(USAGE))
     status: int = 200
     body: bytes | None = None
@@ -156,6 +157,8 @@ def _refused_by_openai(seen: Seen) -> web.Response | None:
         message, code, status = "Incorrect API key provided.", "invalid_api_key", 401
     elif unknown := set(seen.body) - OPENAI_FIELDS:
         message, code = f"Unrecognized request argument supplied: {', '.join(sorted(unknown))}", "unknown_parameter"
+    elif seen.body["model"] == "gpt-3.5-turbo" and seen.body.get("response_format", {}).get("type") == "json_schema":
+        message = "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."
     elif "stream_options" in seen.body and not seen.body.get("stream"):
         message, code = "stream_options is only allowed when stream is true.", "invalid_value"
     if not message:
@@ -182,7 +185,8 @@ def _frame(seen: Seen, kind: str) -> dict[str, Any]:
 
 
 async def _whole(request: web.Request, seen: Seen, reply: Reply) -> web.StreamResponse:
-    message = {"role": "assistant", "content": "".join(reply.pieces)}
+    shaped = reply.shaped if "response_format" in seen.body else None
+    message = {"role": "assistant", "content": "".join(reply.pieces) if shaped is None else shaped}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     document = _frame(seen, "chat.completion") | {"choices": [choice]}
     if reply.usage is not None:

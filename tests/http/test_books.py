@@ -126,8 +126,8 @@ def test_refused_request_adds_nothing(client: Client, gateway: Gateway) -> None:
 
 @pytest.fixture
 def mortal(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
-    """A gateway of its own, to be ended."""
-    return gateway_with(**vendors(upstream), ROUTER_JWT_SECRET=SECRET)
+    """A gateway of its own, to be ended; its secret is the one it made for itself."""
+    return gateway_with(**vendors(upstream))
 
 
 # Answered means durable; what a dead process left open is closed as `unknown`, and counted.
@@ -142,6 +142,7 @@ def test_killed_gateway_keeps_its_books(mortal: Gateway, upstream: Upstream) -> 
 
     mortal.start()
 
+    assert client.get("/auth/verify").status_code == 200
     rows = mortal.books()
     assert sorted(row["status"] for row in rows) == ["ok", "unknown"]
     assert mortal.row(receipt["request_id"])["cost_eur"] == receipt["pricing"]["total_cost"]

@@ -1,5 +1,6 @@
 """The receipt: its keys, its sums, and every figure done again by hand (M-1 to M-11)."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -245,6 +246,19 @@ def test_pipeline_is_metered_call_by_call(client: Client, upstream: Upstream, *,
 
     assert receipt["attempts"] == len(upstream.seen(prompt)) >= 1
     assert receipt["usage"]["total_tokens"] == receipt["attempts"] * USAGE["total_tokens"]
+
+
+# A question that the plan splits: the plan, its parts, and the call that composes them (M-9).
+@pytest.mark.parametrize("streamed", [False, True], ids=["json", "stream"])
+def test_split_question_is_metered_part_by_part(client: Client, upstream: Upstream, *, streamed: bool) -> None:
+    parts = [{"question": "Quelle ville ?", "after": []}, {"question": "Quel pays ?", "after": [0]}]
+    prompt = upstream.expect(shaped=json.dumps({"parts": parts}))
+
+    receipt = receipt_of(client, prompt, agent="V1", streamed=streamed)
+
+    assert receipt["attempts"] == 1 + len(parts) + 1
+    assert receipt["usage"]["total_tokens"] == receipt["attempts"] * USAGE["total_tokens"]
+    assert list(receipt["usage_by_model"]) == ["gpt-4o"]
 
 
 # A failed attempt is a row of its own and owes what the vendor took.

@@ -212,6 +212,7 @@ def test_model_without_a_key_is_listed_and_unavailable(configured_client: Client
     rows = {row["name"]: row for row in configured_client.get("/models").json()["models"]}
 
     assert rows["gpt-4o"]["available"] is True
+    assert configured_client.ask("Bonjour").status_code == 200  # the environment's key won over that of `.env`
     assert rows["mistral-large-latest"]["available"] is False
     error = refused(configured_client.ask("Bonjour", model="mistral-large-latest"), 503, "model_unavailable")
     assert "MISTRAL_API_KEY" in error["message"]
