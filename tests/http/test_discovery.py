@@ -164,6 +164,15 @@ def test_metrics_has_every_family_with_its_labels(client: Client, gateway: Gatew
     assert bounds == {"min", "mean", "max"}
 
 
+def test_metrics_are_the_text_that_prometheus_reads(gateway: Gateway) -> None:
+    response = requests.get(f"{gateway.url}/metrics", timeout=10)
+
+    kind, *parameters = response.headers["Content-Type"].split("; ")
+    assert kind in {"text/plain", "application/openmetrics-text"}
+    assert len({parameter.split("=")[0] for parameter in parameters}) == len(parameters)
+    assert any(parameter.startswith("version=") for parameter in parameters)
+
+
 # 2.5.4: labels come from closed sets, whatever is asked.
 def test_metrics_do_not_grow_with_what_strangers_send(client: Client, gateway: Gateway) -> None:
     client.ask("Bonjour", model="stranger-0")
