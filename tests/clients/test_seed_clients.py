@@ -84,8 +84,8 @@ def test_typescript_answers_and_streams(gateway: Gateway, typescript: RunTypeScr
     assert "".join(streamed) == "".join(STORY)
 
 
-# 2.3.6: the client decodes each network chunk alone, so a split event or character throws there. The burst stays under the
-# 64 kB that Node reads at once: past it, Node itself splits what a slow reader let pile up.
+# 2.3.6: the client decodes each network chunk alone, so a split event or character throws there.
+# The burst stays under the 64 kB that Node reads at once: past it, Node itself splits what a slow reader let pile up.
 def test_typescript_reads_a_long_accented_burst_whole(
     gateway: Gateway, upstream: Upstream, typescript: RunTypeScript
 ) -> None:
