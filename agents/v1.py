@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from agents.errors import ProviderError
+from agents.errors import PromptRefused, ProviderError
 from agents.messages import Done, Events, Message, Prompt, Sampling, Task
 from agents.providers.provider import Provider
 
@@ -60,7 +60,7 @@ async def run(task: Task, models: Provider) -> Events:
 
 
 async def _plan(task: Task, models: Provider) -> Plan:
-    """Ask whether to split; an unreadable plan, or another planner's failure, means straight through."""
+    """Ask whether to split; an unreadable or refused plan, or another planner's failure, means straight through."""
     planner = task.planner or task.model
     prompt = Prompt(
         planner,
@@ -71,6 +71,9 @@ async def _plan(task: Task, models: Provider) -> Plan:
     )
     try:
         text = await _whole(prompt, models)
+    except PromptRefused:
+        # Some models take no schema; the question itself may still be answered.
+        return Plan()
     except ProviderError:
         if planner is task.model:
             raise

@@ -20,6 +20,13 @@ class TokenSums(Struct, frozen=True):
     total_tokens: int
 
 
+class UsageSums(TokenSums, frozen=True):
+    """Tokens of a request, in both spellings (2.3.9)."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
 class Buckets(Struct, frozen=True):
     """Tokens of one call in disjoint buckets."""
 
@@ -114,7 +121,7 @@ class Rate(Struct, frozen=True):
 class Receipt(Struct, frozen=True, kw_only=True):
     """Everything one request consumed, and how each figure came to be."""
 
-    usage: TokenSums
+    usage: UsageSums
     usage_by_model: dict[str, TokenSums]
     latency_s: float
     emissions_kg: Decimal | None = field(name="emissions_kgCO2eq")

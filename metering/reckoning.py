@@ -22,6 +22,7 @@ from metering.receipt import (
     Rate,
     Receipt,
     TokenSums,
+    UsageSums,
 )
 from metering.usage import Usage
 
@@ -191,7 +192,7 @@ def receipt_of(weighed: Sequence[Weighed], calls: Sequence[Call], told: Circumst
     total = functools.reduce(operator.add, by_model.values()) if by_model else NO_CALLS
     kg = total.kg
     return Receipt(
-        usage=total.tokens,
+        usage=UsageSums(total.read, total.generated, total.read + total.generated, total.read, total.generated),
         usage_by_model={name: sums.tokens for name, sums in by_model.items()},
         latency_s=told.latency_s,
         emissions_kg=kg,

@@ -66,7 +66,7 @@ class Authenticator:
         """Return a new access token for `subject`, valid for `ttl_s` seconds."""
         now = int(time.time())
         claims: dict[str, Any] = {"sub": subject, "type": "access", "exp": now + ttl_s, "iat": now}
-        # Its key may be of a library that is not installed, so its type is unknown.
+        # A key may be of a library that is not installed, so the type is unknown.
         return jwt.encode(claims, self._secret, ALGORITHM, headers={"kid": self._kid})  # pyright: ignore[reportUnknownMemberType]
 
     def principal(self, headers: Headers) -> Principal:
@@ -100,7 +100,7 @@ class Authenticator:
                 secret,
                 algorithms=[ALGORITHM],
                 leeway=CLOCK_LEEWAY_S,
-                options={"require": ["exp", "sub", "type"], "verify_aud": False},
+                options={"require": ["exp", "sub", "type"]},
             )
         except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as cause:
             raise Refused("unauthorized") from cause
@@ -109,7 +109,8 @@ class Authenticator:
 
 def _principal_of(claims: dict[str, Any]) -> Principal:
     subject, kind, expires_at = claims["sub"], claims["type"], claims["exp"]
-    if not isinstance(subject, str) or not subject or kind != "access":
+    # A token that names an issuer was made elsewhere; one that names an audience is refused before.
+    if not isinstance(subject, str) or not subject or kind != "access" or "iss" in claims:
         raise Refused("unauthorized")
     if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
         raise Refused("unauthorized")

@@ -1,6 +1,6 @@
 """Bytes of the core surface: whole SSE events of ASCII JSON, and the JSON body (2.3)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
 import msgspec
@@ -37,28 +37,26 @@ class Framing:
         self.agent = agent
         self._names = f'"model": {quoted(model)}, "agent": {quoted(agent)}'
         self._tail = f', "done": false, "metadata": {{{self._names}}}}}\n\n'
-        self._tail_length = len('data: {"content": ') + len(self._tail)
 
-    def events(self, pieces: Sequence[str]) -> Iterator[bytes]:
-        """Yield the events of pieces that arrived together, whole events in writes of at most 16 KB."""
+    def events(self, pieces: Sequence[str]) -> list[bytes]:
+        """Return the events of pieces that arrived together, whole events in writes of at most 16 KB."""
         tail = self._tail
-        lines: list[str] = []
-        size = 0
-        for piece in pieces:
-            if len(piece) > MOST_CHARACTERS:
-                parts = [piece[at : at + MOST_CHARACTERS] for at in range(0, len(piece), MOST_CHARACTERS)]
+        block = "".join([f'data: {{"content": {quoted(piece)}{tail}' for piece in pieces if piece])
+        if len(block) <= MOST_BYTES:
+            return [block.encode("ascii")] if block else []
+        return self._parted(pieces)
+
+    def _parted(self, pieces: Sequence[str]) -> list[bytes]:
+        """Return events that do not fit one write, long pieces cut into several."""
+        parts = [piece[at : at + MOST_CHARACTERS] for piece in pieces for at in range(0, len(piece), MOST_CHARACTERS)]
+        blocks: list[str] = []
+        for part in parts:
+            event = f'data: {{"content": {quoted(part)}{self._tail}'
+            if blocks and len(blocks[-1]) + len(event) <= MOST_BYTES:
+                blocks[-1] += event
             else:
-                parts = [piece]
-            for part in parts:
-                if part:
-                    line = f'data: {{"content": {quoted(part)}{tail}'
-                    size += len(line)
-                    if size > MOST_BYTES and lines:
-                        yield "".join(lines).encode("ascii")
-                        lines, size = [], len(line)
-                    lines.append(line)
-        if lines:
-            yield "".join(lines).encode("ascii")
+                blocks.append(event)
+        return [block.encode("ascii") for block in blocks]
 
     def last(self, turns: int, receipt: Receipt | None, fault: Fault | None) -> bytes:
         """Return the one final event: the receipt, and the error if there was one."""
@@ -72,13 +70,9 @@ class Framing:
 
     def body(self, text: str, turns: int, receipt: Receipt) -> bytes:
         """Return the JSON answer (2.3.1); `usage` carries both spellings (2.3.9)."""
-        usage = receipt.usage
         head = (
             f'{{"response":{quoted(text)},"model":{quoted(self.model)},"agent":{quoted(self.agent)},'
-            f'"usage":{{"prompt_tokens":{usage.input_tokens},'
-            f'"completion_tokens":{usage.output_tokens},"total_tokens":{usage.total_tokens},'
-            f'"input_tokens":{usage.input_tokens},"output_tokens":{usage.output_tokens}}},'
-            f'"metadata":{{"message_count":{turns},'
+            f'"usage":{as_json(receipt.usage).decode()},"metadata":{{"message_count":{turns},'
         )
         return b"".join([head.encode("ascii"), _encoder.encode(receipt)[1:], b"}"])
 

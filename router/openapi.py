@@ -11,7 +11,7 @@ from litestar.params import Body
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
-from metering.receipt import Receipt
+from metering.receipt import Receipt, UsageSums
 from router.errors import Problem
 from router.requests import CompletionRequest
 
@@ -22,16 +22,6 @@ STREAM_DOC = (
     "With `stream: true` the answer is `text/event-stream`: lines `data: {json}` with `content`, `done` and "
     "`metadata`; the last one has `done: true` and the receipt."
 )
-
-
-class CompletionUsage(Struct, frozen=True):
-    """Tokens in both spellings."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    input_tokens: int
-    output_tokens: int
 
 
 class CompletionMetadata(Receipt, frozen=True, kw_only=True):
@@ -46,7 +36,7 @@ class CompletionAnswer(Struct, frozen=True):
     response: str
     model: str
     agent: Literal["V1", "V2"]
-    usage: CompletionUsage
+    usage: UsageSums
     metadata: CompletionMetadata
 
 

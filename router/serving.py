@@ -3,13 +3,16 @@
 import gc
 import os
 import signal
+import socket
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from typing import Any, cast
 
 import uvicorn
+from litestar import Litestar
 from msgspec import json
 from uvicorn.supervisors import Multiprocess
 
@@ -77,9 +80,9 @@ def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
     return LocalEndpoint(models.base_url, models.api_key, models.model_name)
 
 
-def _config(application: object, settings: Settings) -> uvicorn.Config:
+def _config(application: Litestar | str, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        application,  # type: ignore[arg-type]
+        cast("Any", application),
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
@@ -106,9 +109,9 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._settings = settings
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen."""
-        await super().startup(sockets)  # type: ignore[arg-type]
+        await super().startup(sockets)
         if self.started:
             # What was made at start-up lives as long as the process: the collector need not look at it again.
             gc.collect()
@@ -127,9 +130,9 @@ def _run_one(settings: Settings, local: LocalEndpoint | None) -> None:
 
 def _run_workers(settings: Settings) -> None:
     config = _config("router.app:from_environment", settings)
-    socket = config.bind_socket()
-    announce(settings, socket.getsockname()[1])
-    Multiprocess(config, sockets=[socket]).run()
+    listener = config.bind_socket()
+    announce(settings, listener.getsockname()[1])
+    Multiprocess(config, sockets=[listener]).run()
 
 
 def announce(settings: Settings, port: int) -> None:

@@ -2,6 +2,8 @@
 
 LONGEST_EVENT_BYTES = 1 << 20
 
+_DATA = b"data: "
+_NEXT = b"\n\n" + _DATA
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -45,15 +47,14 @@ class EventStream:
             chunk = b"".join(self._pending)
             self._pending = []
             self._pending_bytes = 0
-        blocks = chunk.split(b"\n\n")
-        self._keep(blocks.pop())
-        events: list[bytes] = []
-        for block in blocks:
-            if block.startswith(b"data: ") and b"\n" not in block:
-                events.append(block[6:])
-            elif (data := _data_of(block)) is not None:
-                events.append(data)
-        return events
+        whole, _, rest = chunk.rpartition(b"\n\n")
+        self._keep(rest)
+        # What every vendor sends, one line `data: …` an event, is cut in one go.
+        if whole.startswith(_DATA):
+            events = whole[len(_DATA) :].split(_NEXT)
+            if whole.count(b"\n") == 2 * (len(events) - 1):
+                return events
+        return [data for block in whole.split(b"\n\n") if (data := _data_of(block)) is not None]
 
     def _keep(self, rest: bytes) -> None:
         if rest:

@@ -83,7 +83,8 @@ async def test_no_retry_would_end_after_the_time_of_the_request():
 
 
 async def test_a_provider_that_fails_gets_a_fifth_more_load_not_three_times_as_much():
-    provider, shared = Scripted(RESET), policy(budget=RetryBudget(lambda: 0.0))
+    failing = [failure(ProviderDown, "http_500", retryable=True)]
+    provider, shared = Scripted(failing), policy(budget=RetryBudget(lambda: 0.0))
 
     for _ in range(200):
         with pytest.raises(ProviderDown):
