@@ -54,10 +54,19 @@ def processor(root: int) -> Processor:
 
 def memory_mb(root: int) -> float:
     """Return the memory of the tree under `root` in MB: its proportional share (PSS), so shared pages count once."""
+    return _rollup_mb(root, "Pss:")
+
+
+def own_memory_mb(root: int) -> float:
+    """Return the memory that no file backs, in MB: what neighbours that share libraries come and go cannot change."""
+    return _rollup_mb(root, "Anonymous:")
+
+
+def _rollup_mb(root: int, field: str) -> float:
     total_kb = 0
     for pid in tree(root):
         rollup = (PROC / str(pid) / "smaps_rollup").read_text()
-        total_kb += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+        total_kb += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(field))
     return total_kb / 1024
 
 

@@ -18,14 +18,14 @@ def soak(router: Path, requests: int) -> bool:
     streams = tenth // STREAMED
     answered = errors = tokens = 0
     with upstream() as port, running(gateway(router), port) as service:
-        samples = [service.memory_mb() or 0.0]
+        samples = [service.own_memory_mb()]
         print(f"memory at start   {samples[0]:7.1f} MB")
         for part in range(1, 11):
             for stream, count in ((False, tenth - streams), (True, streams)):
                 found = load(service, Measure("soak", 64, seconds=600, requests=count, stream=stream))
                 answered, errors = answered + found["answered"], errors + found["errors"]
                 tokens += found["tokens"]
-            samples.append(service.memory_mb() or 0.0)
+            samples.append(service.own_memory_mb())
             print(f"memory at {part * 10:5} % {samples[-1]:7.1f} MB  answered {answered}  errors {errors}")
         ledger = books(service)
     flat = max(samples[2:]) <= samples[1] * TOLERANCE

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import msgspec
-from machine import memory_mb, on_core, processor
+from machine import memory_mb, on_core, own_memory_mb, processor
 from targets import Target
 
 HERE = Path(__file__).parent
@@ -61,6 +61,10 @@ class Running:
     def memory_mb(self) -> float | None:
         """Return the service's memory now."""
         return memory_mb(self.pid) if self.pid else None
+
+    def own_memory_mb(self) -> float:
+        """Return the memory of its own, in MB; 0 for a target without a process."""
+        return own_memory_mb(self.pid) if self.pid else 0.0
 
 
 def free_port() -> int:

@@ -38,6 +38,10 @@ class EdgeProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         self.resume_writing()
         super().connection_lost(exc)
+        # Request, response and connection hold each other; let go of them here, so that the collector need not.
+        for name in ("cycle", "scope", "headers", "flow"):
+            setattr(self, name, None)
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and count what a head takes until it is complete."""

@@ -27,8 +27,8 @@ from router.wiring import LocalEndpoint, authenticator_of, build
 
 DRAIN_WITHIN_S = 30
 KEEP_ALIVE_S = 75
-# A request leaves no cycles behind, so the collector may look rarely.
-GC_THRESHOLDS = (50_000, 20, 50)
+# Neither requests nor connections leave cycles behind, so the collector may look rarely.
+GC_THRESHOLDS = (20_000, 10, 10)
 QUESTION = "Quelle est la capitale de la France ?"
 
 
