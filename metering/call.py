@@ -90,13 +90,13 @@ class Call:
 
     @property
     def upstream_s(self) -> float:
-        """Seconds from the start of the call to its end."""
-        return (self.ended or time.perf_counter()) - self.started
+        """Seconds from the start of the call to its end, to the microsecond: what is printed is what is weighed."""
+        return round((self.ended or time.perf_counter()) - self.started, 6)
 
     @property
     def ttft_s(self) -> float | None:
         """Seconds from the start of the call to its first text; None for a whole answer, which has no first text."""
-        return self.first - self.started if self.streamed and self.first is not None else None
+        return round(self.first - self.started, 6) if self.streamed and self.first is not None else None
 
     @property
     def text(self) -> str:

@@ -103,7 +103,7 @@ class Meter:
     def text_went_out(self) -> None:
         """Note the first text that left for the client."""
         if self._first_text is None:
-            self._first_text = time.perf_counter() - self._started
+            self._first_text = round(time.perf_counter() - self._started, 6)
 
     async def settle(self, status: RequestStatus) -> Receipt:
         """Compute the receipt and return it once its row is safe on disk.
@@ -129,7 +129,7 @@ class Meter:
         """Reckon, count and queue the row, in one step that cannot be interrupted."""
         assert self._admission is not None  # noqa: S101 - only admitted requests are settled
         now = datetime.now(UTC)
-        latency_s = time.perf_counter() - self._started
+        latency_s = round(time.perf_counter() - self._started, 6)
         day = now.date()
         weighed = [weigh(call, self._books.scales[call.model.name], day) for call in self._calls]
         told = Circumstances(

@@ -209,7 +209,7 @@ def receipt_of(weighed: Sequence[Weighed], calls: Sequence[Call], told: Circumst
         attempts=len(weighed),
         resolved_model=told.resolved_model,
         ttft_s=told.ttft_s,
-        overhead_s=max(0.0, told.latency_s - busy_seconds(calls)),
+        overhead_s=round(max(0.0, told.latency_s - busy_seconds(calls)), 6),
         warnings=_warnings(told.warnings, weighed),
         request_id=told.request_id,
         calls=tuple([each.row for each in weighed]),

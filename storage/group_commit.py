@@ -42,13 +42,21 @@ class GroupCommit:
     durable units wait and are tried again until they are in; others are refused. The writer recovers by itself.
     """
 
-    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS, most_waiting: int = _MOST_WAITING) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        most_waiting: int = _MOST_WAITING,
+        patience_seconds: float = _PATIENCE,
+    ) -> None:
         """Start the writer for the running event loop.
 
         Args:
             path: The database, which exists and is at head.
             busy_seconds: How long a commit waits for another process to unlock the database.
             most_waiting: How many units may wait before those that are not durable are refused.
+            patience_seconds: After how long who waits for a durable unit is told that it is not in yet.
 
         Raises:
             StorageDown: The database cannot be opened.
@@ -57,6 +65,7 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._transactions = Transactions(open_to_write(path, busy_seconds=busy_seconds))
         self._most_waiting = most_waiting
+        self._patience_seconds = patience_seconds
         self._queue: SimpleQueue[list[_Unit] | None] = SimpleQueue()
         self._outbox: list[_Unit] = []
         self._waiting: set[_Unit] = set()
@@ -89,8 +98,8 @@ class GroupCommit:
 
         Returns:
             A future that is done once the unit is committed. It raises UnitRefused when the database refuses the
-            unit itself, and StorageDown when it could not be written: at once if it is not durable, after ten
-            seconds if it is; it is then still kept and tried again.
+            unit itself, and StorageDown when it could not be written: at once if it is not durable, when
+            patience ends if it is; it is then still kept and tried again.
 
         """
         future = self._loop.create_future()
@@ -135,7 +144,7 @@ class GroupCommit:
     def _disappoint(self, units: list[_Unit]) -> None:
         """Tell those who have waited for long; their units stay."""
         for unit in units:
-            if not unit.future.done() and monotonic() - unit.since > _PATIENCE:
+            if not unit.future.done() and monotonic() - unit.since > self._patience_seconds:
                 unit.future.set_exception(StorageDown())
 
     def _give_up(self, units: list[_Unit]) -> None:

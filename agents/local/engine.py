@@ -84,7 +84,7 @@ class Engine:
             except msgspec.DecodeError:
                 return deliver(Piece(error=EngineError(_BROKEN, "the engine's words are not understood"))) or True
             if piece.usage is not None:
-                piece = replace(piece, usage=replace(piece.usage, busy_s=self._busy.seconds(begun)))
+                piece = replace(piece, usage=replace(piece.usage, busy_s=round(self._busy.seconds(begun), 6)))
             return deliver(piece)
 
         try:

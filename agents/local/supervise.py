@@ -31,11 +31,15 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SY
 
 
 class Child(Struct):
-    """One life of the child process, and the last lines it said in anger."""
+    """One life of the child process, and the last lines it said in anger.
+
+    `told` is set once the child has said that it serves, or can say no more; `serves` is which.
+    """
 
     process: subprocess.Popen[str]
     stderr: deque[str]
-    ready: threading.Event
+    told: threading.Event
+    serves: bool = False
     listener: threading.Thread | None = None
 
 
@@ -160,12 +164,13 @@ class LocalModels:
 
 
 def _announce(child: Child, stdout: IO[str]) -> None:
-    """Set the event at the child's word, and at its end, so that nobody waits for the dead."""
+    """Pass the child's word on, and its end, so that nobody waits for the dead."""
     with stdout:
         for line in stdout:
             if line.startswith("ready "):
-                child.ready.set()
-    child.ready.set()
+                child.serves = True
+                child.told.set()
+    child.told.set()
 
 
 def _listen(child: Child, stderr: IO[str]) -> None:
@@ -174,7 +179,8 @@ def _listen(child: Child, stderr: IO[str]) -> None:
 
 
 def _is_ready(child: Child) -> bool:
-    return child.ready.wait(READY_SECONDS) and child.process.poll() is None
+    # A child that fails closes its output a moment before it can be waited for.
+    return child.told.wait(READY_SECONDS) and child.serves and child.process.poll() is None
 
 
 def _last_words(child: Child) -> str:

@@ -7,21 +7,32 @@ from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 
-from metering.ledger import Entry, Ledger
+from metering.ledger import Entry, Ledger, close_abandoned
 from metering.ledger_reader import LedgerLine, LedgerReader
 from storage.group_commit import GroupCommit
+from storage.journal import Journal
 from storage.owners import Owner
 
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Ledger]:
     owner = Owner(folder / "owners")
+    journal = Journal(folder / "journals" / owner.id)
     writer = GroupCommit(folder / "router.db")
     try:
-        yield Ledger(writer, owner)
+        yield Ledger(writer, journal)
     finally:
         await writer.close(5)
+        journal.end()
         owner.close()
+
+
+def close_the_dead(folder: Path) -> int:
+    return close_abandoned(folder / "router.db", folder / "owners", folder / "journals")
+
+
+def journals(folder: Path) -> list[Path]:
+    return list((folder / "journals").iterdir())
 
 
 async def kept(folder: Path, *entries: Entry) -> None:

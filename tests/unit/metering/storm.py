@@ -8,6 +8,7 @@ from pathlib import Path
 
 from metering.ledger import Ledger
 from storage.group_commit import GroupCommit
+from storage.journal import Journal
 from storage.owners import Owner
 from tests.unit.metering.samples import admission, entry
 
@@ -19,7 +20,7 @@ def tell(word: str, request_id: str) -> None:
 async def one_after_another(ledger: Ledger, name: str, lane: int) -> None:
     for n in count():
         request_id = f"{name}-{lane}-{n}"
-        await ledger.admit(admission(request_id))
+        ledger.admit(admission(request_id))
         tell("admitted", request_id)
         # One lane never settles, so that requests are open whenever the process is killed.
         if lane:
@@ -31,7 +32,7 @@ async def one_after_another(ledger: Ledger, name: str, lane: int) -> None:
 
 async def storm(folder: Path) -> None:
     owner = Owner(folder / "owners")
-    ledger = Ledger(GroupCommit(folder / "router.db"), owner)
+    ledger = Ledger(GroupCommit(folder / "router.db"), Journal(folder / "journals" / owner.id))
     await asyncio.gather(*(one_after_another(ledger, owner.id, lane) for lane in range(17)))
 
 

@@ -36,7 +36,7 @@ def test_missing_database_is_not_created_by_opening_it(tmp_path):
 
 def test_reader_cannot_write(database):
     with closing(open_to_read(database)) as connection, pytest.raises(sqlite3.OperationalError, match="readonly"):
-        connection.execute("DELETE FROM open_requests")
+        connection.execute("DELETE FROM ledger")
 
 
 def test_writer_commits_through_power_cuts_and_checks_references(database):

@@ -21,6 +21,14 @@ OPEN = insert_into("open_requests", COLUMNS, rank=0)
 CLOSE = delete_from("open_requests", "request_id", rank=1)
 
 
+@pytest.fixture
+def database(database):
+    with closing(sqlite3.connect(database)) as connection:
+        texts = ",".join(f"{column} TEXT NOT NULL" for column in COLUMNS)
+        connection.execute(f"CREATE TABLE open_requests ({texts}, PRIMARY KEY (request_id)) STRICT")
+    return database
+
+
 def opening(name, subject="user"):
     return ((OPEN, (name, "me", "2026-11-21", "/completion", "V2", "gpt-4o", "proj-default", subject)),)
 
@@ -185,3 +193,16 @@ async def test_each_commit_keeps_the_promise_of_its_own_units(database):
     transactions.close()
 
     assert levels == [1, 2, 1, 2]
+
+
+async def test_who_waits_too_long_is_told_and_the_unit_lands_all_the_same(database, locker):
+    async with writing(database, busy_seconds=0.01, patience_seconds=0.05) as writer:
+        locker.lock()
+        waiting = writer.submit(opening("late"), durable=True)
+
+        with pytest.raises(StorageDown):
+            await waiting
+
+        locker.release()
+        assert await accepted_again(writer, "after")
+        assert "late" in names(database)
