@@ -78,6 +78,11 @@ class Meter:
         """Whether an admitted request still owes its row."""
         return self._admission is not None and self._durable is None
 
+    @property
+    def answered(self) -> bool:
+        """Whether any text has left for the client."""
+        return self._first_text is not None
+
     def admit(self, admission: Admission, model: Model, *, stream: bool) -> None:
         """Write down that the request is let in, before anything is asked of a provider.
 

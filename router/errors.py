@@ -93,6 +93,7 @@ class Refused(Exception):
         param: The field at fault.
         source: The part of the request that holds it: body, query or header.
         retry_after: Seconds after which another try may succeed.
+        allow: The methods that would be served, for a method that is not.
 
     """
 
@@ -104,6 +105,7 @@ class Refused(Exception):
         param: str | None = None,
         source: str = "body",
         retry_after: float | None = None,
+        allow: str | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
@@ -111,6 +113,7 @@ class Refused(Exception):
         self.param = param
         self.source = source
         self.retry_after = retry_after
+        self.allow = allow
 
 
 class Answer(Struct, frozen=True):
@@ -148,6 +151,8 @@ def answer_to(error: Exception, request_id: str) -> Answer:
     headers = [(b"content-type", b"application/json; charset=utf-8"), (b"x-request-id", request_id.encode())]
     if status == TEXTS["unauthorized"][0]:
         headers.append((b"www-authenticate", b"Bearer"))
+    if refused.allow is not None:
+        headers.append((b"allow", refused.allow.encode()))
     if refused.retry_after is not None:
         headers.append((b"retry-after", str(max(1, round(refused.retry_after))).encode()))
     return Answer(status, headers, Problem(status, message, extra, fault))

@@ -58,7 +58,7 @@ def _known(error: Exception) -> Exception:
     if isinstance(error, NotFoundException):
         return Refused("not_found", "cette route n'existe pas")
     if isinstance(error, MethodNotAllowedException):
-        return Refused("method_not_allowed")
+        return Refused("method_not_allowed", allow=(error.headers or {}).get("Allow"))
     if isinstance(error, ValidationException):
         return Refused("invalid_request", "un paramètre n'a pas la forme attendue", param="query", source="query")
     if isinstance(error, HTTPException):

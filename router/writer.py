@@ -74,7 +74,9 @@ class Writer:
         """Settle, then write the one final event and end the response."""
         receipt: Receipt | None = None
         try:
-            receipt = await self._meter.settle("ok" if error is None else "partial")
+            receipt = await self._meter.settle(
+                "ok" if error is None else "partial" if self._meter.answered else "error"
+            )
         except StorageError as failure:
             error = failure
         fault = None if error is None else answer_to(error, self._meter.request_id).problem.error

@@ -96,7 +96,7 @@ class Completion:
 
     async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Order:
         if scope["method"] != "POST":
-            raise Refused("method_not_allowed")
+            raise Refused("method_not_allowed", allow="POST")
         headers = scope["headers"]
         principal = self._authenticator.principal(headers)
         require_json(headers)
