@@ -80,7 +80,7 @@ async def _plan(task: Task, models: Provider) -> Plan:
         return Plan()
     try:
         plan = PLAN_DECODER.decode(text[text.find("{") : text.rfind("}") + 1])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return Plan()
     return plan if _is_ordered(plan.parts) else Plan()
 

@@ -1,10 +1,11 @@
 """The book: one row a request that reached a provider, appended once and never edited."""
 
 from asyncio import Future
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec import UNSET, Struct, json
+from msgspec import UNSET, DecodeError, Struct, json
 
 from metering import ledger_store
 from metering.receipt import CallRow, Receipt, RequestStatus
@@ -103,13 +104,22 @@ def close_abandoned(database: Path, locks: Path, journals: Path) -> int:
         with buried(locks, owner) as dead:
             if dead:
                 journal = journals / owner
-                admitted = [json.decode(line, type=Admission) for line in lines_in(journal)]
+                admitted = _admissions(lines_in(journal))
                 settled_at = _iso(datetime.now(UTC))
                 closed += ledger_store.close_as_unknown(
                     database, [(each.request_id, *_who(each), settled_at) for each in admitted]
                 )
                 journal.unlink(missing_ok=True)
     return closed
+
+
+def _admissions(lines: list[bytes]) -> list[Admission]:
+    """Return what can be read: a line that a power cut spoiled names nobody, and must not keep the rest open."""
+    admitted: list[Admission] = []
+    for line in lines:
+        with suppress(DecodeError, UnicodeDecodeError):
+            admitted.append(json.decode(line, type=Admission))
+    return admitted
 
 
 def _iso(time: datetime) -> str:

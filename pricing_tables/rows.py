@@ -3,9 +3,9 @@
 from datetime import date
 from decimal import Decimal
 from math import inf
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CarbonAmbiguous, CarbonMissing, PriceAmbiguous, PriceMissing
@@ -49,7 +49,7 @@ class ModelRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     provider: str
     aliases: tuple[str, ...] = ()
     upstream: str | None = None
-    context_window: int = ASSUMED_WINDOW
+    context_window: Annotated[int, Meta(ge=1)] = ASSUMED_WINDOW
     description: str = ""
     tokenizer: Tokenizer = "o200k_base"
     price_of: str | None = None

@@ -25,12 +25,13 @@ PROXY_HEADERS = frozenset(
     {
         b"forwarded",
         b"via",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-proto",
+        b"x-client-ip",
         b"x-real-ip",
+        b"cf-connecting-ip",
+        b"true-client-ip",
     }
 )
+FORWARDED = b"x-forwarded-"  # a family without end: for, host, port, proto, server, ...
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -150,7 +151,7 @@ def is_local_caller(peer: tuple[str, int] | None, headers: Headers) -> bool:
         return False
     seen: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in PROXY_HEADERS or (name == b"host" and name in seen):
+        if name in PROXY_HEADERS or name.startswith(FORWARDED) or (name == b"host" and name in seen):
             return False
         seen[name] = value
     host = seen.get(b"host", b"").decode("latin-1").lower()

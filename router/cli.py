@@ -1,6 +1,7 @@
 """The command line: serve, tokens, the ledger, the OpenAPI document."""
 
 import os
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from cyclopts import App
 
 from metering.ledger_reader import LedgerLine
 from router.settings import Settings, SettingsWrong, load_settings
+from storage.errors import StorageDown
 
 app = App(
     name="router",
@@ -73,11 +75,14 @@ def token(subject: str = "user", *, seconds: int = 3600) -> None:
     subject
         Whom it names.
     seconds
-        How long it holds.
+        How long it holds, a year at most.
 
     """
-    from router.wiring import authenticator_of  # noqa: PLC0415 - `--help` must be quick
+    from router.auth import LONGEST_LIFE_S  # noqa: PLC0415 - `--help` must be quick
+    from router.wiring import authenticator_of  # noqa: PLC0415 - same reason
 
+    if not 0 < seconds <= LONGEST_LIFE_S:
+        refuse([f"--seconds: give 1 to {LONGEST_LIFE_S}; a token of another life is never accepted"])
     sys.stdout.write(authenticator_of(settings_of_process()).issue(subject, seconds) + "\n")
 
 
@@ -90,7 +95,7 @@ def ledger(*, json: bool = False, since: datetime | None = None) -> None:
     json
         One JSON object a line.
     since
-        Only what was opened at or after this moment (ISO 8601; without an offset, UTC).
+        Only what was settled at or after this moment (ISO 8601; without an offset, UTC).
 
     """
     from metering.ledger_reader import print_ledger  # noqa: PLC0415 - `--help` must be quick
@@ -98,10 +103,15 @@ def ledger(*, json: bool = False, since: datetime | None = None) -> None:
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
     lines = reader_of(settings_of_process()).read(moment)
-    if json:
-        print_ledger(lines, sys.stdout.buffer)
-    else:
-        sys.stdout.writelines(f"{told(line)}\n" for line in lines)
+    # A reader that has seen enough, such as `head`, ends the command and not with a complaint.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        if json:
+            print_ledger(lines, sys.stdout.buffer)
+        else:
+            sys.stdout.writelines(f"{told(line)}\n" for line in lines)
+    except StorageDown as down:
+        refuse([f"ROUTER_DATABASE_URL: the books cannot be read: {down}"])
 
 
 def told(line: "LedgerLine") -> str:

@@ -25,6 +25,7 @@ TYPE_NAMES = {
 PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
 UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
+NOT_ALLOWED = re.compile(r"^Invalid enum value ")
 WRONG_TYPE = re.compile(r"^Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`")
 LONGEST_ECHO = 64  # characters of the caller's own text that an error repeats
 
@@ -117,17 +118,21 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 def _fault(text: str) -> Refused:
     at = PATH.search(text)
     path = at["path"] if at else ""
+    text = text[: at.start()] if at else text
     for pattern, reason in ((UNKNOWN, "champ inconnu « {name} »"), (MISSING, "champ obligatoire « {name} » absent")):
         found = pattern.match(text)
         if found:
             name = found["name"][:LONGEST_ECHO]
             return Refused("invalid_request", reason.format(name=name), param=_join(path, name))
+    subject = f"« {path or 'le corps'} »"
     found = WRONG_TYPE.match(text)
     if found:
         wanted = " ou ".join(TYPE_NAMES.get(kind.strip(), kind.strip()) for kind in found["wanted"].split("|"))
-        reason = f"« {path or 'le corps'} » doit être {wanted}"
+        reason = f"{subject} doit être {wanted}"
+    elif NOT_ALLOWED.match(text):
+        reason = f"{subject} a une valeur qui n'est pas permise"
     else:
-        reason = f"« {path or 'le corps'} » a une valeur hors limites ({text.partition(' - at')[0]})"
+        reason = f"{subject} a une valeur hors limites ({text[:LONGEST_ECHO]})"
     return Refused("invalid_request", reason, param=path or "body")
 
 

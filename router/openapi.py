@@ -1,14 +1,17 @@
 """The OpenAPI document: the cold routes as they are, and a twin of the raw one that is never called."""
 
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Litestar, Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, OpenAPIType, Schema, SecurityScheme
 from litestar.params import Body
-from litestar.types import ControllerRouterHandler
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from metering.receipt import Receipt, UsageSums
@@ -52,19 +55,52 @@ async def complete(data: Annotated[CompletionRequest, Body()]) -> CompletionAnsw
     raise NotImplementedError(data)
 
 
+class ExactNumbers(OpenAPISchemaPlugin):
+    """Decimals leave as JSON numbers, not as the strings that the framework would write."""
+
+    @staticmethod
+    def is_plugin_supported_type(value: Any) -> bool:  # noqa: ANN401 - the framework's own signature
+        """Say whether this is a decimal."""
+        return value is Decimal
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: object) -> Schema:
+        """Describe a decimal."""
+        del field_definition, schema_creator
+        return Schema(type=OpenAPIType.NUMBER)
+
+
 @cache
-def document(routes: tuple[ControllerRouterHandler, ...]) -> bytes:
+def document(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
     """Return the OpenAPI document of these routes and the raw one, as JSON."""
     bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+    key = SecurityScheme(type="apiKey", name="x-api-key", security_scheme_in="header")
     config = OpenAPIConfig(
         title=TITLE,
         version=VERSION,
-        components=Components(security_schemes={"bearer": bearer}),
-        security=[{"bearer": []}],
+        components=Components(security_schemes={"bearer": bearer, "key": key}),
+        security=[{"bearer": []}, {"key": []}],
         create_examples=False,
     )
-    twin = Litestar(route_handlers=[*routes, complete], openapi_config=config, logging_config=None)
-    return msgspec.json.format(msgspec.json.encode(twin.openapi_schema.to_schema()), indent=2)
+    handlers = [*routes, complete]
+    twin = Litestar(route_handlers=handlers, openapi_config=config, logging_config=None, plugins=[ExactNumbers()])
+    schema = twin.openapi_schema.to_schema()
+    _say_what_the_framework_cannot(schema["paths"], routes)
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2)
+
+
+def _say_what_the_framework_cannot(paths: dict[str, Any], routes: tuple[HTTPRouteHandler, ...]) -> None:
+    """Mark what is public, give every refusal its one shape, and name the second form of an answer."""
+    answers = paths["/completion"]["post"]["responses"]
+    answers["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    for route in routes:
+        for path in route.paths:
+            for operation in paths[path].values():
+                if "400" in operation["responses"]:
+                    operation["responses"]["400"] = answers["400"]
+                if route.opt.get("public"):
+                    operation["security"] = []
+                else:
+                    operation["responses"]["401"] = answers["401"]
 
 
 @get("/openapi.json", tags=["discovery"])

@@ -54,7 +54,8 @@ class CompletionRequest(Struct, frozen=True, forbid_unknown_fields=True):
                 "« agent » et « agent_type » se contredisent ; n'envoyez que « agent »",
                 param="agent_type",
             )
-        return self.agent or self.agent_type or DEFAULT_AGENT
+        named = self.agent if self.agent is not None else self.agent_type
+        return DEFAULT_AGENT if named is None else named
 
     def turns(self) -> tuple[Message, ...]:
         """Return the history in the words of the agents."""

@@ -23,7 +23,9 @@ from agents.local.supervise import LocalModels
 from router.app import LOCAL_VARIABLE, create_app
 from router.edge import EdgeProtocol
 from router.settings import Settings, SettingsWrong, environment_of
-from router.wiring import LocalEndpoint, authenticator_of, build
+from router.wiring import LocalEndpoint, authenticator_of, build, database_url_of
+from storage.errors import StorageError
+from storage.migrations import upgrade
 
 DRAIN_WITHIN_S = 30
 KEEP_ALIVE_S = 75
@@ -39,7 +41,7 @@ def run(settings: Settings) -> None:
         SettingsWrong: The house cannot be built.
 
     """
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prepare(settings)
     # What a graceful stop ends with is success, not death by signal.
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _exit)
@@ -56,6 +58,25 @@ def run(settings: Settings) -> None:
             _run_workers(settings)
         else:
             _run_one(settings, local)
+
+
+def prepare(settings: Settings) -> None:
+    """Make the data folder and the books, so that what is wrong with either is told before anything starts.
+
+    Raises:
+        SettingsWrong: One of them cannot be written.
+
+    """
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as cause:
+        raise SettingsWrong([f"ROUTER_DATA_DIR: {cause}; name a folder that can be written"]) from cause
+    if not os.access(settings.data_dir, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsWrong([f"ROUTER_DATA_DIR: {settings.data_dir} cannot be written; name a folder that can"])
+    try:
+        upgrade(database_url_of(settings))
+    except StorageError as cause:
+        raise SettingsWrong([f"ROUTER_DATABASE_URL: {cause}"]) from cause
 
 
 def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -14,6 +15,8 @@ from dotenv import dotenv_values
 from msgspec import Meta, Struct
 
 from router.secrets import too_short, weakness
+from storage.database import sqlite_path
+from storage.errors import DatabaseUnsupported
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 PREFIX = "ROUTER_"
@@ -163,16 +166,46 @@ def _contradictions(settings: Settings) -> list[str]:
             f"ROUTER_HOST: {settings.host} is reachable from outside, and development hands tokens to anyone; "
             "bind 127.0.0.1, or set ROUTER_ENVIRONMENT=production and a ROUTER_JWT_SECRET"
         )
-    if settings.database_url and not settings.database_url.startswith("sqlite:///"):
+    try:
+        sqlite_path(settings.database_url or "sqlite:///default")
+    except DatabaseUnsupported:
         problems.append("ROUTER_DATABASE_URL: this version keeps its books in SQLite; give sqlite:///path or unset it")
     try:
         ZoneInfo(settings.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         problems.append("ROUTER_TIMEZONE: no such timezone; give an IANA name such as Europe/Paris")
-    for name, url in (("OPENAI", settings.openai_base_url), ("MISTRAL", settings.mistral_base_url)):
-        if not url.startswith(("http://", "https://")):
-            problems.append(f"{name}_BASE_URL: must start with http:// or https://")
-    return problems
+    return problems + _vendor_problems(settings)
+
+
+def _vendor_problems(settings: Settings) -> list[str]:
+    stated = {
+        "OPENAI_API_KEY": settings.openai_api_key and key_fault(settings.openai_api_key),
+        "OPENAI_BASE_URL": address_fault(settings.openai_base_url),
+        "MISTRAL_API_KEY": settings.mistral_api_key and key_fault(settings.mistral_api_key),
+        "MISTRAL_BASE_URL": address_fault(settings.mistral_base_url),
+    }
+    return [f"{name}: {fault}" for name, fault in stated.items() if fault]
+
+
+def key_fault(key: str) -> str | None:
+    """Return why no header can carry this key, and the mend; None when one can."""
+    if key.isascii() and key.isprintable() and " " not in key:
+        return None
+    return "has characters that no header can carry; copy it again, without blanks and line ends"
+
+
+def address_fault(url: str) -> str | None:
+    """Return why nothing can be posted under this base URL, and the mend; None when it can."""
+    mend = "write it as http://host:port/v1 or https://host/v1"
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return f"is no address; {mend}"
+    try:
+        address = urlsplit(url)
+        if address.scheme not in {"http", "https"} or not address.hostname or address.port == 0:
+            return f"is no address; {mend}"
+    except ValueError:
+        return f"is no address; {mend}"
+    return f"holds a user, a query or a fragment; {mend}" if {*"@?#"} & {*url} else None
 
 
 def _is_loopback(host: str) -> bool:

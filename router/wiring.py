@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,7 +25,7 @@ from metering.ledger import Ledger, close_abandoned
 from metering.ledger_reader import LedgerReader
 from metering.meter import Books, Meter
 from metering.prometheus import Metrics
-from metering.reckoning import Scale
+from metering.reckoning import NOTHING, Scale
 from metering.tokens import Tokens
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CatalogueError
@@ -32,10 +33,10 @@ from pricing_tables.loader import load_catalogue, load_rates
 from pricing_tables.model import Model
 from pricing_tables.rows import ModelRow, model_from_row
 from router.auth import Authenticator
-from router.menu import Menu
+from router.menu import AUTO, Menu
 from router.routes.completion import Completion
 from router.secrets import own_secret
-from router.settings import Settings, SettingsWrong, rotation_keys
+from router.settings import Settings, SettingsWrong, address_fault, key_fault, rotation_keys
 from storage.database import sqlite_path
 from storage.group_commit import GroupCommit
 from storage.journal import Journal
@@ -52,7 +53,7 @@ class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     name: Annotated[str, Meta(pattern="^[!-~]+$")]
     kind: Kind
-    base_url: Annotated[str, Meta(pattern="^https?://[^/]")]
+    base_url: str
     api_key_env: str | None = None
     zone: Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None = None
     pue: Annotated[float, Meta(ge=1, le=10)] | None = None
@@ -137,7 +138,10 @@ def provider_rows(settings: Settings) -> list[ProviderRow]:
         ProviderRow(name="openai", kind="openai", base_url=settings.openai_base_url),
         ProviderRow(name="mistralai", kind="mistral", base_url=settings.mistral_base_url),
     ]
-    own = _rows(settings.rows, "provider", ProviderRow)
+    own: list[ProviderRow] = _rows(settings.rows, "provider", ProviderRow)
+    faults = [f"provider {row.name}: base_url {fault}" for row in own if (fault := address_fault(row.base_url))]
+    if faults:
+        raise SettingsWrong(faults)
     names = [row.name for row in [*vendors, *own]] + [LOCAL]
     doubled = {name for name in names if names.count(name) > 1}
     if doubled:
@@ -170,6 +174,7 @@ def catalogue_of(settings: Settings, rows: list[ProviderRow], local: LocalEndpoi
         except (CatalogueError, ValueError) as cause:
             problems.append(str(cause))
     problems += [f"model {m.name}: names must be printable ASCII" for m in models if not _is_plain(m)]
+    problems += [f"model {m.name}: {AUTO!r} means any model; rename it" for m in models if AUTO in (m.name, *m.aliases)]
     if problems:
         raise SettingsWrong(problems)
     try:
@@ -189,17 +194,20 @@ def _embedded(builtin: Catalogue, name: str, zone: str) -> Model:
 
 
 def _is_plain(model: Model) -> bool:
-    return all(name.isascii() and name.isprintable() for name in (model.name, *model.aliases, model.canonical))
+    names = (model.name, *model.aliases, model.canonical)
+    return all(name and name.isascii() and name.isprintable() for name in names)
 
 
 def scales_of(catalogue: Catalogue) -> dict[str, Scale]:
-    """Compile price and carbon of every model, so that no request has to."""
+    """Compile price and carbon of every model, so that no request has to; each is tried at today's rates."""
     rates = load_rates()
+    today = datetime.now(UTC).date()
     scales: dict[str, Scale] = {}
     problems: list[str] = []
     for model in catalogue:
         try:
-            scales[model.name] = Scale(compile_tariff(model, rates), compile_impact(model))
+            scale = scales[model.name] = Scale(compile_tariff(model, rates), compile_impact(model))
+            scale.tariff.cost(NOTHING, today)
         except (CatalogueError, CarbonUnregistered) as cause:
             problems.append(str(cause))
     if problems:
@@ -217,6 +225,9 @@ def connect(
         if row.api_key_env:
             variables[row.name] = row.api_key_env
             keys[row.name] = environ.get(row.api_key_env)
+    faults = [f"{variables[name]}: {fault}" for name, key in keys.items() if key and (fault := key_fault(key))]
+    if faults:
+        raise SettingsWrong(faults)
     mends = {name: variable for name, variable in variables.items() if not keys.get(name)}
     upstreams = [(row.kind, Upstream(row.name, row.base_url, keys.get(row.name), row.timeouts)) for row in rows]
     if local is not None:

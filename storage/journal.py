@@ -25,7 +25,7 @@ class Journal:
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
-        self._most_bytes = most_bytes
+        self._most_bytes = self._anew_at = most_bytes
         self._open: dict[str, bytes] = {}
         self._file = _begin(path)
         self._size = 0
@@ -51,7 +51,7 @@ class Journal:
     def close(self, key: str) -> None:
         """Forget a line, if it is there."""
         self._open.pop(key, None)
-        if self._size > self._most_bytes:
+        if self._size > self._anew_at:
             self._write_anew()
 
     def end(self) -> None:
@@ -65,13 +65,19 @@ class Journal:
         draft = self._path.with_name(f".{self._path.name}")
         # A disk that is full now leaves the longer file, which says the same.
         with suppress(OSError):
-            file = _begin(draft)
+            self._begin_again(draft, lines)
+        # Never soon again: with much open, or no room, each closing would write all of it.
+        self._anew_at = max(self._most_bytes, 2 * self._size)
+
+    def _begin_again(self, draft: Path, lines: bytes) -> None:
+        file = _begin(draft)
+        try:
             if os.write(file, lines) == len(lines):
                 draft.rename(self._path)
-                os.close(self._file)
-                self._file, self._size = file, len(lines)
-            else:
-                os.close(file)
+                self._file, file = file, self._file
+                self._size = len(lines)
+        finally:
+            os.close(file)
 
 
 def _begin(path: Path) -> int:

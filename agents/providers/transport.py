@@ -1,9 +1,10 @@
 """HTTP to one provider: pooled connections, four time limits, bounded answers."""
 
 import asyncio
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from agents.errors import ProviderDown, ProviderError, ProviderTimeout
 from agents.providers.connection import Connection
@@ -15,13 +16,16 @@ LONGEST_STREAM_BYTES = 64 << 20
 STALE_WITHIN_S = 1.0  # a connection closed while idle says so in a round trip; later, the request may have been at work
 
 
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
+
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
     """How long to wait, in seconds: to connect, for the first byte of a body, between two reads, and in all."""
 
-    connect: float = 3
-    first_byte: float = 60
-    idle: float = 30
-    total: float = 600
+    connect: Seconds = 3
+    first_byte: Seconds = 60
+    idle: Seconds = 30
+    total: Seconds = 600
 
 
 class Upstream(Struct, frozen=True):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.params import FromQuery
 from msgspec import Struct
 
 from agents.providers.reach import Reach, reach_all
@@ -28,7 +29,7 @@ class Health(Struct, frozen=True, omit_defaults=True):
 
 
 @get("/health", opt={"public": True}, tags=["health"])
-async def health(request: Request[Any, Any, Any], deep: bool = False) -> Health:  # noqa: FBT001, FBT002 - a query
+async def health(request: Request[Any, Any, Any], deep: FromQuery[bool] = False) -> Health:  # noqa: FBT002 - a query
     """Say how the gateway is; `deep` looks at each provider too."""
     state = request.app.state
     ledger: Ledger = state.ledger

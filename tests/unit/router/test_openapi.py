@@ -1,0 +1,28 @@
+"""The OpenAPI document says what goes over the wire."""
+
+import json
+
+from router.app import COLD_ROUTES, PUBLIC
+from router.openapi import document
+
+DOCUMENT = json.loads(document(COLD_ROUTES))
+
+
+def test_amounts_are_numbers() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+
+    assert schemas["Pricing"]["properties"]["total_cost"] == {"type": "number"}
+    assert schemas["Equivalences"]["properties"]["car_km"]["oneOf"] == [{"type": "number"}, {"type": "null"}]
+
+
+def test_only_public_routes_are_open_to_strangers() -> None:
+    operations = {path: each for path, methods in DOCUMENT["paths"].items() for each in methods.values()}
+
+    assert {path for path, each in operations.items() if each.get("security") == []} == PUBLIC
+    assert all("401" in each["responses"] for path, each in operations.items() if path not in PUBLIC)
+
+
+def test_an_answer_may_be_a_stream() -> None:
+    content = DOCUMENT["paths"]["/completion"]["post"]["responses"]["200"]["content"]
+
+    assert set(content) == {"application/json", "text/event-stream"}
