@@ -87,11 +87,6 @@ def compile_impact(model: Model) -> ImpactOf:
             return _Unknown()
 
 
-def method_of(basis: Basis) -> str:
-    """Return the method and version behind figures of this basis; only figures of one method may be summed."""
-    return f"measured_power, {METHOD}" if basis == "measured_power" else METHOD
-
-
 class _Deployment(NamedTuple):
     """What EcoLogits asks of a model and its data centre: billions of parameters, seconds, L/kWh."""
 

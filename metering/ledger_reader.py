@@ -40,13 +40,16 @@ class LedgerLine(Struct, frozen=True, kw_only=True):
 
 
 class Totals(Struct, frozen=True, kw_only=True):
-    """Sums over requests, exact; `unknown` counts those that lack a figure, which the sums leave out."""
+    """Sums over requests, exact; `unknown` counts those that lack a figure, which the sums leave out.
+
+    A sum is None when there were requests and not one of them has the figure.
+    """
 
     requests: int
-    input_tokens: int
-    output_tokens: int
-    cost_eur: Decimal
-    emissions_kg: Decimal = field(name="emissions_kgCO2eq")
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_eur: Decimal | None
+    emissions_kg: Decimal | None = field(name="emissions_kgCO2eq")
     unknown: int
 
 
@@ -73,21 +76,24 @@ class LedgerReader:
             StorageDown: The database cannot be read.
 
         """
-        requests = tokens_in = tokens_out = unknown = 0
+        requests = unknown = tokens_in = tokens_out = 0
         cost = emissions = _NOTHING
+        known = [0, 0, 0, 0]
         for row in ledger_store.read_figures(self._database, project_id, _iso(start), _iso(end), model):
             requests += 1
             unknown += None in row
+            known = [count + (figure is not None) for count, figure in zip(known, row, strict=True)]
             tokens_in += row[0] or 0
             tokens_out += row[1] or 0
             cost = _EXACT.add(cost, Decimal(row[2] or 0))
             emissions = _EXACT.add(emissions, Decimal(row[3] or 0))
+        told = [not requests or count > 0 for count in known]
         return Totals(
             requests=requests,
-            input_tokens=tokens_in,
-            output_tokens=tokens_out,
-            cost_eur=cost,
-            emissions_kg=emissions,
+            input_tokens=tokens_in if told[0] else None,
+            output_tokens=tokens_out if told[1] else None,
+            cost_eur=cost if told[2] else None,
+            emissions_kg=emissions if told[3] else None,
             unknown=unknown,
         )
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from asyncio import Future
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from metering.call import Call
@@ -14,6 +15,8 @@ from metering.reckoning import Circumstances, Scale, receipt_of, weigh
 from metering.tokens import Tokens
 from metering.usage import Usage
 from pricing_tables.model import Model
+
+DRAIN_WITHIN_S = 10.0
 
 
 class Books:
@@ -33,11 +36,15 @@ class Books:
         self.metrics = metrics
         self.tokens = tokens
         self.settling: set[Future[None]] = set()
+        self.served: set[Meter] = set()
 
     async def drain(self) -> None:
-        """Wait until every settlement that is under way is in the book."""
-        while self.settling:
-            await asyncio.gather(*self.settling, return_exceptions=True)
+        """Wait until every request that is being served is settled and in the book, for ten seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_WITHIN_S):
+                # A request that was told to stop needs some turns of the loop to end its calls.
+                while self.served or self.settling:  # noqa: ASYNC110 - once, at the end; an event would cost each request
+                    await asyncio.sleep(0.01)
 
 
 class Meter:
@@ -56,7 +63,6 @@ class Meter:
         "_started",
         "_stream",
         "_warnings",
-        "model",
         "request_id",
     )
 
@@ -71,7 +77,6 @@ class Meter:
         self._receipt: Receipt | None = None
         self._durable: Future[None] | None = None
         self.request_id = request_id
-        self.model: Model | None = None
 
     @property
     def is_open(self) -> bool:
@@ -79,11 +84,16 @@ class Meter:
         return self._admission is not None and self._durable is None
 
     @property
+    def receipt(self) -> Receipt | None:
+        """The receipt, once the request is settled."""
+        return self._receipt
+
+    @property
     def answered(self) -> bool:
         """Whether any text has left for the client."""
         return self._first_text is not None
 
-    def admit(self, admission: Admission, model: Model, *, stream: bool) -> None:
+    def admit(self, admission: Admission, *, stream: bool) -> None:
         """Write down that the request is let in, before anything is asked of a provider.
 
         Raises:
@@ -93,7 +103,6 @@ class Meter:
         self._books.ledger.admit(admission)
         self._admission = admission
         self._stream = stream
-        self.model = model
 
     def begin(self, model: Model, asked: Sequence[tuple[str, str]], *, streamed: bool) -> Call:
         """Start the clock of one upstream call."""

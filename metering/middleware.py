@@ -57,9 +57,13 @@ class Metered:
         meter = Meter(self._books, new_request_id())
         inflight = self._books.metrics.inflight
         inflight.inc()
+        self._books.served.add(meter)
         try:
             await self._app(scope, receive, send, meter)
         finally:
             inflight.dec()
-            if meter.is_open:
-                await meter.settle("error")
+            try:
+                if meter.is_open:
+                    await meter.settle("error")
+            finally:
+                self._books.served.discard(meter)

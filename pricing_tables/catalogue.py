@@ -32,15 +32,6 @@ class Catalogue:
         """Return the model called `name`, by name or alias, exactly as written."""
         return self._by_name.get(name)
 
-    def with_rows(self, models: Iterable[Model]) -> "Catalogue":
-        """Return a catalogue that lists `models` after these.
-
-        Raises:
-            NameTaken: One of them takes a name or alias that is already used.
-
-        """
-        return Catalogue((*self.models, *models))
-
     def _claim(self, name: str, model: Model) -> None:
         owner = self._by_name.setdefault(name, model)
         if owner is not model:

@@ -1,5 +1,6 @@
 """The application: routes and lifespan around one house."""
 
+import gc
 import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,8 +17,9 @@ from router.auth import require_credential
 from router.frame import Frame, answer_error
 from router.openapi import describe
 from router.routes import books, completion, discovery, health, tokens
+from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
-from router.wiring import House, LocalEndpoint, build, completion_of, open_books, reader_of
+from router.wiring import House, build, completion_of, open_books, reader_of
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 COLD_ROUTES = (
@@ -32,6 +34,8 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
+# Neither requests nor connections leave cycles behind, so the collector may look rarely.
+GC_THRESHOLDS = (20_000, 10, 10)
 METERED = frozenset({completion.ROUTE})  # these ask for the credential themselves
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
 
@@ -100,6 +104,10 @@ async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
         opened = await open_books(house, stack)
         application.state.ledger = opened.ledger
         application.state.completion = Metered(completion_of(house), opened)
+        # What was made at start-up lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         yield
 
 

@@ -5,6 +5,7 @@ from asyncio import TimerHandle
 from collections.abc import Callable
 from typing import Any, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from metering.middleware import new_request_id
@@ -15,6 +16,7 @@ MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32_768
 HEAD_WITHIN_S = 10.0
 READ_WITHIN_S = 30.0  # a reader that takes nothing for so long is dropped
+HOP_BY_HOP = frozenset({b"connection", b"upgrade", b"http2-settings"})
 VERSIONS = frozenset({"1.0", "1.1"})
 
 
@@ -26,6 +28,8 @@ class EdgeProtocol(HttpToolsProtocol):
         super().connection_made(cast("asyncio.Transport", transport))
         self._head_bytes = 0
         self._in_head = True
+        self._in_body = False
+        self._offers = False
         self._refused = False
         self._departure: Callable[[], None] | None = None
         self._read_timer: TimerHandle | None = None
@@ -47,8 +51,14 @@ class EdgeProtocol(HttpToolsProtocol):
         """Feed the parser, and count what a head takes until it is complete."""
         if self._refused:
             return
+        self._unset_keepalive_if_required()
         began_before = self._in_head
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(Refused("invalid_request", "ce n'est pas du HTTP valide"))
         if self._in_head and not self._refused and not self.transport.is_closing():
             self._head_bytes += len(data) if began_before else 0
             if self._head_bytes > MOST_HEAD_BYTES:
@@ -56,9 +66,20 @@ class EdgeProtocol(HttpToolsProtocol):
             elif self._head_timer is None:
                 self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)
 
+    def _decline(self, rest: bytes) -> None:
+        """Decline an offer of another protocol by going on in this one: the parser would take the body for it."""
+        if self._refused:
+            return
+        kept = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] not in HOP_BY_HOP]
+        head = b"%s %s HTTP/1.1\r\n%s\r\n" % (cast("Any", self.parser).get_method(), self.url, b"".join(kept))
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(head + rest)
+
     def watch(self, departure: Callable[[], None] | None) -> None:
         """Call `departure` if the client leaves; None ends that."""
         self._departure = departure
+        if departure is not None and self.transport.is_closing():
+            self.loop.call_soon(departure)
 
     def on_message_begin(self) -> None:
         """Start a request."""
@@ -76,7 +97,10 @@ class EdgeProtocol(HttpToolsProtocol):
         if refusal is not None:
             self._refuse(refusal)
             return
-        super().on_headers_complete()
+        self._offers = self.parser.should_upgrade()
+        if not self._offers:
+            self._in_body = True
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -85,28 +109,45 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Take the end of the request."""
-        if not self._refused:
-            super().on_message_complete()
+        if self._refused or self._offers:
+            return
+        self._in_body = False
+        super().on_message_complete()
+        if cast("Any", self.cycle).response_complete:
+            self._stop_head_timer()
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request; the rest of a body that was answered early is thrown away, but not for ever."""
+        super().on_response_complete()
+        if self._in_body and cast("Any", self.cycle).response_complete and not self.transport.is_closing():
+            self._stop_head_timer()
+            self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self.transport.close)
 
     def _fault_of_head(self) -> Refused | None:
         headers = self.headers
         if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > MOST_HEAD_BYTES:
             return Refused("headers_too_large")
+        if cast("Any", self.parser).get_method() == b"CONNECT":
+            return Refused("method_not_allowed")
         version = cast("Any", self.parser).get_http_version()
         hosts = sum(name == b"host" for name, _ in headers)
         if version not in VERSIONS or hosts > 1 or (hosts == 0 and version == "1.1"):
             return Refused("invalid_request", "il faut HTTP/1.1 et un seul en-tête Host", param="Host", source="header")
         return None
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer bytes that are not HTTP, in the family of every other error."""
-        del msg  # uvicorn's own text
-        self._refuse(Refused("invalid_request", "ce n'est pas du HTTP valide"))
-
     def _refuse(self, refusal: Refused) -> None:
         """Write an error and close; the request never reaches the application."""
         self._refused = True
         self._stop_head_timer()
+        cycle = cast("Any", self.cycle)
+        if cycle is not None and not cycle.response_complete:
+            # An earlier request of this connection is being answered: what is written now would pass for its answer.
+            self.transport.close()
+            return
         answer = answer_to(refusal, new_request_id())
         body = answer.body
         lines = [STATUS_LINE[answer.status], *(name + b": " + value + b"\r\n" for name, value in answer.headers)]

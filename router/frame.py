@@ -14,6 +14,7 @@ from metering.middleware import new_request_id
 from metering.prometheus import OTHER, Metrics
 from router.errors import Refused, answer_to
 
+FRAMED = "framed"  # in the scope's state: the answer is counted by the frame around it
 logger = logging.getLogger("router")
 
 
@@ -23,7 +24,7 @@ class Frame(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Serve one request inside the frame."""
         request_id = new_request_id()
-        scope["state"]["request_id"] = request_id
+        scope["state"] |= {"request_id": request_id, FRAMED: True}
         metrics: Metrics = scope["litestar_app"].state.metrics
         route = scope["path_template"]
         method = cast("HTTPScope", scope)["method"]
@@ -45,10 +46,10 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     if known is error and answer.problem.error.code == "internal":
         where = "".join(traceback.format_tb(error.__traceback__))
         logger.error("request %s: unforeseen %s\n%s", request_id, type(error).__name__, where)
-    if "request_id" not in request.scope["state"]:
-        # No route was found, so no frame is around this answer.
+    if FRAMED not in request.scope["state"]:
         metrics: Metrics = request.app.state.metrics
-        metrics.count_request(OTHER, request.scope["method"], answer.status)
+        route = str(cast("dict[str, Any]", request.scope).get("path_template") or OTHER)
+        metrics.count_request(route, request.scope["method"], answer.status)
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     media_type = headers.pop("content-type")
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=media_type)

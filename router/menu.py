@@ -15,9 +15,10 @@ STAND_IN = "stand-in: answered by {name}, the embedded model, because no provide
 
 
 class Choice(Struct, frozen=True):
-    """Who answers: the name the answer shows, the model behind it, and a warning when it stands in."""
+    """Who answers: the name the answer shows, the model asked for, the one that answers, a warning if they differ."""
 
     shown: str
+    asked: Model
     model: Model
     warning: str | None = None
 
@@ -77,13 +78,13 @@ class Menu:
 
     def _choose(self, name: str, model: Model) -> Choice | ModelUnavailable:
         if self._switchboard.available(model):
-            return Choice(name, model)
+            return Choice(name, model, model)
         if self._stand_in is not None:
-            return Choice(name, self._stand_in, STAND_IN.format(name=self._stand_in.name))
+            return Choice(name, model, self._stand_in, STAND_IN.format(name=self._stand_in.name))
         return ModelUnavailable(f"{name}, définissez {self._mends[model.provider]}")
 
     def _first(self) -> Choice:
         for model in self._catalogue:
             if self._switchboard.available(model):
-                return Choice(model.name, model)
+                return Choice(model.name, model, model)
         raise ModelUnavailable("définissez OPENAI_API_KEY, MISTRAL_API_KEY ou ROUTER_LOCAL=on")

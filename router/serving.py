@@ -1,6 +1,5 @@
 """Serving: the embedded models' child, the workers, a graceful stop, and the first curl to try."""
 
-import gc
 import os
 import signal
 import socket
@@ -22,15 +21,14 @@ from agents.local.shelf import default_models_dir
 from agents.local.supervise import LocalModels
 from router.app import LOCAL_VARIABLE, create_app
 from router.edge import EdgeProtocol
+from router.rows import LocalEndpoint, is_keyless
 from router.settings import Settings, SettingsWrong, environment_of
-from router.wiring import LocalEndpoint, authenticator_of, build, database_url_of
+from router.wiring import authenticator_of, build, database_url_of
 from storage.errors import StorageError
 from storage.migrations import upgrade
 
 DRAIN_WITHIN_S = 30
 KEEP_ALIVE_S = 75
-# Neither requests nor connections leave cycles behind, so the collector may look rarely.
-GC_THRESHOLDS = (20_000, 10, 10)
 QUESTION = "Quelle est la capitale de la France ?"
 
 
@@ -81,7 +79,8 @@ def prepare(settings: Settings) -> None:
 
 def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
     """Start the embedded models if they are on; the stack stops them."""
-    if not settings.local_on:
+    keyless = is_keyless(settings, environment_of(Path.cwd()))
+    if settings.local == "off" or (settings.local == "auto" and not keyless):
         return None
     models_dir = settings.models_dir or default_models_dir()
     if settings.local_gguf is not None:
@@ -134,10 +133,6 @@ class Server(uvicorn.Server):
         """Start to listen."""
         await super().startup(sockets)
         if self.started:
-            # What was made at start-up lives as long as the process: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLDS)
             announce(self._settings, self.servers[0].sockets[0].getsockname()[1])
 
 

@@ -71,13 +71,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Whether anonymous tokens and stand-ins are allowed."""
         return self.environment == "development"
 
-    @property
-    def local_on(self) -> bool:
-        """Whether the embedded models run: asked for, or no vendor key is set."""
-        if self.local == "auto":
-            return not (self.openai_api_key or self.mistral_api_key)
-        return self.local == "on"
-
 
 def setting_name(field: str) -> str:
     """Return the environment's name of a field: vendors' own names as they are, ours with the prefix."""

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-import msgspec
-from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec import Struct
 
 from agents import PIPELINES
+from agents.errors import ModelUnavailable
 from agents.local.shelf import default_models_dir
 from agents.providers import PROVIDERS
 from agents.providers.breaker import Breaker
@@ -18,7 +16,7 @@ from agents.providers.chat import Chat
 from agents.providers.models import Models
 from agents.providers.retry import RetryBudget, RetryPolicy
 from agents.providers.switchboard import Switchboard
-from agents.providers.transport import Timeouts, Upstream
+from agents.providers.transport import Upstream
 from metering.cost import compile_tariff
 from metering.impact import CarbonUnregistered, compile_impact
 from metering.ledger import Ledger, close_abandoned
@@ -29,43 +27,22 @@ from metering.reckoning import NOTHING, Scale
 from metering.tokens import Tokens
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CatalogueError
-from pricing_tables.loader import load_catalogue, load_rates
+from pricing_tables.loader import load_rates
 from pricing_tables.model import Model
-from pricing_tables.rows import ModelRow, model_from_row
 from router.auth import Authenticator
-from router.menu import AUTO, Menu
+from router.errors import Refused
+from router.menu import Menu
 from router.routes.completion import Completion
+from router.rows import LOCAL, LocalEndpoint, ProviderRow, catalogue_of, is_keyless, provider_rows
 from router.secrets import own_secret
-from router.settings import Settings, SettingsWrong, address_fault, key_fault, rotation_keys
+from router.settings import Settings, SettingsWrong, key_fault, rotation_keys
 from storage.database import sqlite_path
 from storage.group_commit import GroupCommit
 from storage.journal import Journal
 from storage.migrations import upgrade
 from storage.owners import Owner
 
-LOCAL = "local"
 CLOSE_WITHIN_S = 10.0
-Kind = Literal["openai", "mistral"]
-
-
-class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One `[[provider]]` of router.toml (C-4)."""
-
-    name: Annotated[str, Meta(pattern="^[!-~]+$")]
-    kind: Kind
-    base_url: str
-    api_key_env: str | None = None
-    zone: Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None = None
-    pue: Annotated[float, Meta(ge=1, le=10)] | None = None
-    timeouts: Timeouts = Timeouts()
-
-
-class LocalEndpoint(Struct, frozen=True):
-    """Where the embedded models answer: their base URL, key and the catalogue name of the chat model."""
-
-    base_url: str
-    api_key: str
-    model: str
 
 
 class Connection(Struct, frozen=True):
@@ -118,84 +95,18 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
     connections, mends = connect(settings, rows, environ, local)
     switchboard = Switchboard({name: each.chat for name, each in connections.items()}, mends)
     embedded = catalogue.find(local.model) if local is not None else None
-    keyless = not (settings.openai_api_key or settings.mistral_api_key)
-    stand_in = embedded if settings.development and keyless else None
+    stand_in = embedded if settings.development and is_keyless(settings, environ) else None
+    menu = Menu(catalogue, switchboard, mends, stand_in)
     return House(
         settings=settings,
         authenticator=authenticator_of(settings),
-        menu=Menu(catalogue, switchboard, mends, stand_in),
+        menu=menu,
         switchboard=switchboard,
         connections=connections,
         metrics=Metrics(catalogue, PIPELINES),
         scales=scales,
-        planner=_planner(settings, catalogue, switchboard),
+        planner=_planner(settings, menu),
     )
-
-
-def provider_rows(settings: Settings) -> list[ProviderRow]:
-    """Return the providers of router.toml and the two built-in vendors."""
-    vendors = [
-        ProviderRow(name="openai", kind="openai", base_url=settings.openai_base_url),
-        ProviderRow(name="mistralai", kind="mistral", base_url=settings.mistral_base_url),
-    ]
-    own: list[ProviderRow] = _rows(settings.rows, "provider", ProviderRow)
-    faults = [f"provider {row.name}: base_url {fault}" for row in own if (fault := address_fault(row.base_url))]
-    if faults:
-        raise SettingsWrong(faults)
-    names = [row.name for row in [*vendors, *own]] + [LOCAL]
-    doubled = {name for name in names if names.count(name) > 1}
-    if doubled:
-        raise SettingsWrong([f"provider {name}: named twice, or built in; rename it" for name in sorted(doubled)])
-    return [*vendors, *own]
-
-
-def _rows(tables: Mapping[str, Any], name: str, kind: type[Any]) -> list[Any]:
-    try:
-        return msgspec.convert(tables.get(name, []), list[kind])
-    except msgspec.ValidationError as cause:
-        raise SettingsWrong([f"router.toml [[{name}]]: {cause}"]) from cause
-
-
-def catalogue_of(settings: Settings, rows: list[ProviderRow], local: LocalEndpoint | None) -> Catalogue:
-    """Return the built-in chat models, the embedded one if it runs, and the models of router.toml."""
-    builtin = load_catalogue(local_watts=settings.local_watts)
-    models = [model for model in builtin if not model.embedded]
-    if local is not None:
-        models.append(_embedded(builtin, local.model, settings.local_zone))
-    providers = {row.name: row for row in rows}
-    problems: list[str] = []
-    for row in _rows(settings.rows, "model", ModelRow):
-        provider = providers.get(row.provider)
-        try:
-            if provider is None:
-                problems.append(f"model {row.name}: no provider is named {row.provider}; add a [[provider]] row")
-            else:
-                models.append(model_from_row(row, provider.zone, provider.pue, builtin))
-        except (CatalogueError, ValueError) as cause:
-            problems.append(str(cause))
-    problems += [f"model {m.name}: names must be printable ASCII" for m in models if not _is_plain(m)]
-    problems += [f"model {m.name}: {AUTO!r} means any model; rename it" for m in models if AUTO in (m.name, *m.aliases)]
-    if problems:
-        raise SettingsWrong(problems)
-    try:
-        return Catalogue(models)
-    except CatalogueError as cause:
-        raise SettingsWrong([str(cause)]) from cause
-
-
-def _embedded(builtin: Catalogue, name: str, zone: str) -> Model:
-    """Return the embedded model that runs; a file of the operator's own weighs and costs like the built-in ones."""
-    known = builtin.find(name)
-    if known is None:
-        kin = next(model for model in builtin if model.embedded)
-        told = "Embedded model of ROUTER_LOCAL_GGUF"
-        known = replace(kin, name=name, upstream=name, canonical=f"{LOCAL}/{name}", description=told, aliases=())
-    return replace(known, zone=zone)
-
-
-def _is_plain(model: Model) -> bool:
-    names = (model.name, *model.aliases, model.canonical)
-    return all(name and name.isascii() and name.isprintable() for name in names)
 
 
 def scales_of(catalogue: Catalogue) -> dict[str, Scale]:
@@ -242,13 +153,15 @@ def connect(
     return connections, mends
 
 
-def _planner(settings: Settings, catalogue: Catalogue, switchboard: Switchboard) -> Model | None:
+def _planner(settings: Settings, menu: Menu) -> Model | None:
     if settings.v1_planner is None:
         return None
-    model = catalogue.find(settings.v1_planner)
-    if model is None:
-        raise SettingsWrong(["ROUTER_V1_PLANNER: no such model; name one of the catalogue or unset it"])
-    return model if switchboard.available(model) else None
+    try:
+        return menu.choose(settings.v1_planner).model
+    except Refused as cause:
+        raise SettingsWrong(["ROUTER_V1_PLANNER: no such model; name one of the catalogue or unset it"]) from cause
+    except ModelUnavailable as cause:
+        raise SettingsWrong(["ROUTER_V1_PLANNER: its provider has no key; set it, or name another model"]) from cause
 
 
 async def open_books(house: House, stack: AsyncExitStack) -> Books:

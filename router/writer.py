@@ -38,21 +38,19 @@ class Writer:
         """Write an error as the whole response."""
         answer: Answer = answer_to(error, self._meter.request_id)
         body = answer.body
-        headers = [*answer.headers, (b"content-length", str(len(body)).encode())]
+        headers = [*answer.headers, (b"content-length", str(len(body)).encode()), *_figures(self._meter.receipt)]
+        if answer.problem.error.code == "rate_limited":
+            self._metrics.ratelimited.labels("provider").inc()
         await self._respond(answer.status, headers, body)
 
     async def body(self, body: bytes, receipt: Receipt) -> None:
         """Write the JSON answer, its figures in headers too (M-11)."""
-        grams = receipt.emissions_g
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
             self._request_id,
-            (b"x-cost-eur", f"{receipt.pricing.total_cost:f}".encode()),
-            (b"x-latency-s", f"{receipt.latency_s:.6f}".encode()),
+            *_figures(receipt),
         ]
-        if grams is not None:
-            headers.append((b"x-emissions-gco2eq", f"{grams:f}".encode()))
         await self._respond(200, headers, body)
 
     async def _respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
@@ -90,3 +88,16 @@ class Writer:
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         self._wrote_at = time.monotonic()
         await self._send({"type": "http.response.body", "body": block, "more_body": more})
+
+
+def _figures(receipt: Receipt | None) -> list[tuple[bytes, bytes]]:
+    """Return the headers that carry the receipt's figures; what is unknown has none."""
+    if receipt is None:
+        return []
+    figures = [
+        (b"x-cost-eur", f"{receipt.pricing.total_cost:f}".encode()),
+        (b"x-latency-s", f"{receipt.latency_s:.6f}".encode()),
+    ]
+    if receipt.emissions_g is not None:
+        figures.append((b"x-emissions-gco2eq", f"{receipt.emissions_g:f}".encode()))
+    return figures

@@ -81,6 +81,7 @@ class Completion:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, meter: Meter) -> None:
         """Serve one request."""
+        scope["state"]["request_id"] = meter.request_id
         writer = Writer(send, meter, self._metrics, ROUTE, scope["method"])
         try:
             order = await self._admit(scope, receive, meter)
@@ -114,13 +115,13 @@ class Completion:
             opened_at=datetime.now(UTC),
             route=ROUTE,
             agent=agent,
-            model=choice.model.name,
+            model=choice.asked.name,
             project_id=project_id,
             subject=principal.subject,
         )
         if choice.warning is not None:
             meter.warn(choice.warning)
-        meter.admit(admission, choice.model, stream=request.stream)
+        meter.admit(admission, stream=request.stream)
         return order
 
     def _task(self, request: CompletionRequest, choice: Choice, project_id: str) -> Task:

@@ -9,7 +9,7 @@ import pytest
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import NameTaken, RateMissing, TableMalformed
 from pricing_tables.exchange import RateRow, Rates
-from pricing_tables.loader import RateTable, VendorTable, load_builtin, load_catalogue, load_rates, read_toml
+from pricing_tables.loader import RateTable, VendorTable, load_catalogue, load_rates, read_toml
 
 MODEL = """
 provider = "openai"
@@ -101,20 +101,9 @@ def test_a_name_that_another_model_has_is_refused_with_both_names():
     newcomer = msgspec.structs.replace(catalogue.find("gpt-4o"), name="mine", aliases=("gpt-4o-mini",))
 
     with pytest.raises(NameTaken) as refusal:
-        catalogue.with_rows([newcomer])
+        Catalogue([*catalogue, newcomer])
 
     assert all(name in str(refusal.value) for name in ("'gpt-4o-mini'", "'mine'"))
-
-
-def test_rows_join_after_the_built_in_models_and_leave_the_first_catalogue_as_it_was():
-    catalogue = Catalogue(load_builtin(local_watts=65.0))
-    newcomer = msgspec.structs.replace(catalogue.find("gpt-4o"), name="mine", aliases=("our",))
-
-    joined = catalogue.with_rows([newcomer])
-
-    assert joined.models[-1] is newcomer
-    assert joined.find("our") is newcomer
-    assert (len(joined), len(catalogue), catalogue.find("mine")) == (12, 11, None)
 
 
 def test_a_day_before_the_first_exchange_rate_is_refused_not_guessed():

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pricing_tables.model import Model
+from router.rows import catalogue_of, provider_rows
 from router.settings import SettingsWrong, load_settings
-from router.wiring import catalogue_of, connect, provider_rows
+from router.wiring import connect
 
 PROVIDER = '[[provider]]\nname = "cluster"\nkind = "openai"\nbase_url = "http://127.0.0.1:8000/v1"\n'
 MODEL = '[[model]]\nname = "{}"\naliases = ["{}"]\nprovider = "cluster"\nprice_of = "gpt-4o"\ncarbon = "unknown"\n'
