@@ -71,6 +71,8 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._refused:
             return
         kept = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] not in HOP_BY_HOP]
+        if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
+            kept.append(b"connection: close\r\n")
         head = b"%s %s HTTP/1.1\r\n%s\r\n" % (cast("Any", self.parser).get_method(), self.url, b"".join(kept))
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
