@@ -4,11 +4,18 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 
+class Visit(Protocol):
+    """What is noted of a request."""
+
+    pieces: int
+
+
 class Call(Protocol):
     """One request, and the ways to answer it."""
 
     stream: bool
     answered_before: bool
+    visit: Visit
 
     async def send(self, data: bytes) -> None: ...
     async def chunks(self, *parts: bytes) -> None: ...

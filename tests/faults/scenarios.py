@@ -12,6 +12,7 @@ from tests.faults.wire import (
     PLAIN_ERROR,
     SECRET,
     USAGE,
+    WORD,
     WORDS,
     bomb,
     completion,
@@ -116,6 +117,47 @@ async def drip(call: Call) -> None:
     while not call.leaving():
         await call.chunks(b":")
         await asyncio.sleep(0.005)
+
+
+async def paced(call: Call) -> None:
+    """An honest answer of 40 words, one each hundredth of a second; a whole one takes as long."""
+    await steps(call, 40, 0.01)
+
+
+async def lasting(call: Call) -> None:
+    """The same for longer than anybody waits."""
+    await steps(call, 100_000, 0.05)
+
+
+async def steps(call: Call, words: int, seconds: float) -> None:
+    if call.stream:
+        await call.send(head())
+    for _ in range(words):
+        await asyncio.sleep(seconds)
+        if call.leaving():
+            return
+        call.visit.pieces += 1
+        if call.stream:
+            await call.chunks(event(piece(WORD)))
+    usage = {"prompt_tokens": 11, "completion_tokens": words, "total_tokens": 11 + words}
+    if call.stream:
+        await call.chunks(*(event(data) for data in (piece("", "stop"), counted(usage), b"[DONE]")))
+        await call.send(LAST_CHUNK)
+    else:
+        await call.send(response(completion(WORD * words, usage)))
+
+
+async def flood(call: Call) -> None:
+    """As many words as are read, up to 60 MB."""
+    await call.send(head())
+    block = event(piece(WORD * 250)) * 16
+    for _ in range(3600):
+        if call.leaving():
+            return
+        call.visit.pieces += 16
+        await call.chunks(block)
+    await call.chunks(*(event(data) for data in (piece("", "stop"), counted(), b"[DONE]")))
+    await call.send(LAST_CHUNK)
 
 
 async def half(call: Call) -> None:
@@ -230,6 +272,7 @@ SCENARIOS: dict[str, Scenario] = {
     "ok": whole(completion(), streamed()),
     **{f.__name__: f for f in (hang, slow_head, slow_body, stall_mid, drip, done_and_silent)},
     **{f.__name__: f for f in (truncated, truncated_reset, truncated_close_delimited, short_length, one_byte_chunks)},
+    **{f.__name__: f for f in (paced, lasting, flood)},
     **{f.__name__: f for f in (stale_keepalive, stale_half, talks_unasked, gzip_unended)},
     **{f.__name__: f for f in (gzip_bomb, giant_line, giant_body)},
     **{f"s{code}": status(f"{code} Status") for code in (*REFUSALS, *BREAKDOWNS)},

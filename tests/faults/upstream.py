@@ -6,12 +6,25 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 from tests.faults.scenarios import SCENARIOS, WATCHED
 from tests.faults.wire import LAST_CHUNK, chunk, head, response
+
+
+@dataclass
+class Visit:
+    """One request as the upstream saw it: what was asked, what was sent, and when the other side left, if it did."""
+
+    model: str
+    question: str
+    began_at: float = field(default_factory=time.monotonic)
+    pieces: int = 0
+    left_at: float | None = None
 
 
 class Answering:
@@ -20,15 +33,19 @@ class Answering:
     def __init__(
         self,
         upstream: "FaultyUpstream",
+        reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         request: dict[str, Any],
         *,
         answered_before: bool,
     ) -> None:
         self.upstream = upstream
+        self.reader = reader
         self.writer = writer
         self.answered_before = answered_before
         self.stream: bool = request.get("stream", False)
+        self.visit = Visit(request["model"], request["messages"][-1]["content"])
+        upstream.visits.append(self.visit)
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -52,7 +69,7 @@ class Answering:
         await self.upstream.released.wait()
 
     def leaving(self) -> bool:
-        return self.writer.is_closing()
+        return self.writer.is_closing() or self.reader.at_eof()
 
     def cut(self) -> None:
         self.writer.close()
@@ -68,6 +85,7 @@ class FaultyUpstream:
 
     Attributes:
         requests: Every body that came, in order.
+        visits: One for each of them.
         headers: The head of every request that came, as bytes.
         connections: How many connections were opened.
         open_connections: How many are open now.
@@ -77,6 +95,7 @@ class FaultyUpstream:
 
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.visits: list[Visit] = []
         self.headers: list[bytes] = []
         self.connections = 0
         self.open_connections = 0
@@ -132,7 +151,7 @@ class FaultyUpstream:
         length = next(int(x[15:]) for x in request_head.lower().split(b"\r\n") if x.startswith(b"content-length:"))
         body = json.loads(await reader.readexactly(length))
         self.requests.append(body)
-        call = Answering(self, writer, body, answered_before=before)
+        call = Answering(self, reader, writer, body, answered_before=before)
         scenario = asyncio.ensure_future(SCENARIOS[body["model"]](call))
         gone = asyncio.ensure_future(reader.read(1)) if body["model"] in WATCHED else None
         try:
@@ -142,6 +161,8 @@ class FaultyUpstream:
             elif scenario.done():
                 scenario.result()
         finally:
+            if call.leaving():
+                call.visit.left_at = time.monotonic()
             for task in (scenario, gone):
                 if task is not None:
                     task.cancel()

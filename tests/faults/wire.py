@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 
 WORDS = ("The", " café", " is", " open", " ☕.")
+WORD = " yes"  # one token, and four bytes for who counts by bytes
 ANSWER = "".join(WORDS)
 USAGE = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
 SECRET = "sk-upstream-secret-0123456789"
