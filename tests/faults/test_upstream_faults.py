@@ -89,9 +89,7 @@ def test_every_scenario_has_its_promise() -> None:
 
 
 @CASES
-def test_fault_is_answered_as_promised(
-    told: dict[tuple[str, bool], Told], scenario: str, stream: bool
-) -> None:
+def test_fault_is_answered_as_promised(told: dict[tuple[str, bool], Told], scenario: str, stream: bool) -> None:
     promise, got = PROMISES[scenario, stream], told[scenario, stream]
 
     code = None if got.error is None else got.error["code"]
@@ -128,9 +126,7 @@ def counted(row: dict[str, Any]) -> str:
 
 
 # M-3b: the receipt of an answer that broke off tells the same as the row, call by call.
-@pytest.mark.parametrize(
-    ("scenario", "stream"), [case for case, promise in PROMISES.items() if promise.status == 200]
-)
+@pytest.mark.parametrize(("scenario", "stream"), [case for case, promise in PROMISES.items() if promise.status == 200])
 def test_receipt_is_the_row_and_the_sum_of_its_calls(
     told: dict[tuple[str, bool], Told], scenario: str, stream: bool
 ) -> None:

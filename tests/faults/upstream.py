@@ -104,7 +104,7 @@ class FaultyUpstream:
         self.left = asyncio.Event()
         self._port = port
         self._tls = tls
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, ssl=self._tls)
@@ -116,9 +116,9 @@ class FaultyUpstream:
     ) -> None:
         self.released.set()
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._open.values():
+            writer.close()
+        await asyncio.gather(*self._open, return_exceptions=True)
 
     @property
     def base_url(self) -> str:
@@ -130,7 +130,7 @@ class FaultyUpstream:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._open[task] = writer
         self.connections += 1
         self.open_connections += 1
         try:
@@ -140,7 +140,7 @@ class FaultyUpstream:
                     await self._once(reader, writer, before=before)
                     before = True
         finally:
-            self._tasks.discard(task)
+            del self._open[task]
             self.open_connections -= 1
             self.left.set()
             writer.close()
