@@ -49,7 +49,7 @@ class RetryPolicy(Struct, frozen=True):
     budget: RetryBudget
     breaker: Breaker
     most: int = 2
-    backoff_s: tuple[float, float] = (0.1, 0.5)
+    backoff_s: tuple[float, float] = (0.1, 0.3)  # before the first retry; four times as long before the next
     longest_wait_s: float = 2
     total_s: float = 600
 
@@ -58,7 +58,8 @@ class RetryPolicy(Struct, frozen=True):
         asked = failed.retry_after or 0.0
         if not failed.retryable or tries > self.most or asked > self.longest_wait_s:
             return None
-        pause = max(asked, random.uniform(*self.backoff_s))  # noqa: S311  # spreads load, guards nothing
+        backoff = random.uniform(*self.backoff_s) * 4 ** (tries - 1)  # noqa: S311  # spreads load, guards nothing
+        pause = max(asked, backoff)
         return pause if elapsed_s + pause < self.total_s and self.budget.spend() else None
 
 
