@@ -2,10 +2,12 @@
 
 import asyncio
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.faults.scenarios import SCENARIOS, WATCHED
 from tests.faults.upstream import FaultyUpstream, Visit
@@ -77,3 +79,16 @@ def until(fact: Callable[[], object], seconds: float = LONGEST_WAIT_S) -> float:
         assert waited < seconds, f"still not so after {waited:.1f} s"
         threading.Event().wait(0.01)
     return time.monotonic() - began
+
+
+def figure(text: str) -> None:
+    """Print a measured figure; `pytest -rP` shows it."""
+    sys.stdout.write(f"{text}\n")
+
+
+def rows_by_project(books: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of a ledger by the project they name: a test that gives each request its own finds it again."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in books:
+        rows.setdefault(row["project_id"], []).append(row)
+    return rows

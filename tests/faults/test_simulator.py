@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.faults.served import HASTY, model, provider, until
+from tests.faults.served import HASTY, figure, model, provider, until
 from tests.gateway import Client, Gateway, free_port, refused
 from tests.wire import stream
 
@@ -90,7 +90,7 @@ def test_simulator_finds_nothing_wrong_with_how_faults_are_met(client: Client, s
     assert client.ask("Que dit 429 ?", model="simulated").status_code == 200
 
     verdict = simulator.verdict()
-    print(f"llmock: {verdict['calls']} calls, {verdict['attempts']} attempts, {verdict['faults_injected']} faults")
+    figure(f"llmock: {verdict['calls']} calls, {verdict['attempts']} attempts, {verdict['faults_injected']} faults")
     assert verdict["findings"] == []
     assert verdict["faults_injected"] == len(AGAIN) + len(NEVER) + 1
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.promised import ELSEWHERE, PROMISES, Promise
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.served import HEAVY, every_scenario, served, visits
+from tests.faults.served import HEAVY, every_scenario, figure, served, visits
 from tests.faults.upstream import FaultyUpstream
 from tests.faults.wire import ANSWER, SECRET, WORD
 from tests.gateway import Client, Gateway, exact
@@ -89,7 +89,7 @@ def test_every_scenario_has_its_promise() -> None:
 
 
 @CASES
-def test_fault_is_answered_as_promised(told: dict[tuple[str, bool], Told], scenario: str, stream: bool) -> None:
+def test_fault_is_answered_as_promised(told: dict[tuple[str, bool], Told], scenario: str, stream) -> None:
     promise, got = PROMISES[scenario, stream], told[scenario, stream]
 
     code = None if got.error is None else got.error["code"]
@@ -105,9 +105,7 @@ def test_fault_is_answered_as_promised(told: dict[tuple[str, bool], Told], scena
 
 # C-8: one row a request, whatever became of it.
 @CASES
-def test_fault_leaves_one_row_that_says_what_it_cost(
-    told: dict[tuple[str, bool], Told], scenario: str, stream: bool
-) -> None:
+def test_fault_leaves_one_row_that_says_what_it_cost(told: dict[tuple[str, bool], Told], scenario: str, stream) -> None:
     promise, got = PROMISES[scenario, stream], told[scenario, stream]
 
     row = got.row
@@ -127,9 +125,7 @@ def counted(row: dict[str, Any]) -> str:
 
 # M-3b: the receipt of an answer that broke off tells the same as the row, call by call.
 @pytest.mark.parametrize(("scenario", "stream"), [case for case, promise in PROMISES.items() if promise.status == 200])
-def test_receipt_is_the_row_and_the_sum_of_its_calls(
-    told: dict[tuple[str, bool], Told], scenario: str, stream: bool
-) -> None:
+def test_receipt_is_the_row_and_the_sum_of_its_calls(told: dict[tuple[str, bool], Told], scenario: str, stream) -> None:
     promise, got = PROMISES[scenario, stream], told[scenario, stream]
 
     receipt, row = got.receipt, got.row
@@ -154,7 +150,7 @@ def outcome(promise: Promise) -> str:
 # API10: nothing of the provider's text, headers or cookies passes.
 @CASES
 def test_no_word_header_or_cookie_of_the_provider_passes(
-    told: dict[tuple[str, bool], Told], scenario: str, stream: bool
+    told: dict[tuple[str, bool], Told], scenario: str, stream
 ) -> None:
     answer = told[scenario, stream].answer
 
@@ -167,7 +163,7 @@ def test_no_word_header_or_cookie_of_the_provider_passes(
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 @pytest.mark.parametrize(("scenario", "seconds"), TOLD_WAITS.items())
 def test_wait_that_a_busy_provider_asks_is_passed_on_capped(
-    told: dict[tuple[str, bool], Told], scenario: str, seconds: int, stream: bool
+    told: dict[tuple[str, bool], Told], scenario: str, seconds: int, stream
 ) -> None:
     waited = int(told[scenario, stream].answer.headers["retry-after"])
 
@@ -194,13 +190,13 @@ def test_memory_stays_bounded_under_bombs(told: dict[tuple[str, bool], Told], ga
 
     status = Path(f"/proc/{gateway.process.pid}/status").read_text()
     most_mb = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
-    print(f"most memory of the gateway: {most_mb:.0f} MB after 200 MB bodies, lines and inflated zeros")
+    figure(f"most memory of the gateway: {most_mb:.0f} MB after 200 MB bodies, lines and inflated zeros")
     assert most_mb < MOST_MEMORY_MB
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 def test_connection_that_died_while_kept_is_replaced_in_silence(
-    gateway: Gateway, faulty: FaultyUpstream, stream: bool
+    gateway: Gateway, faulty: FaultyUpstream, stream
 ) -> None:
     client = Client(gateway, gateway.token())
     question = f"stale {stream}"
@@ -217,7 +213,7 @@ def test_connection_that_died_while_kept_is_replaced_in_silence(
 
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 def test_answer_that_began_on_a_kept_connection_is_never_asked_twice(
-    gateway: Gateway, faulty: FaultyUpstream, stream: bool
+    gateway: Gateway, faulty: FaultyUpstream, stream
 ) -> None:
     client = Client(gateway, gateway.token())
     question = f"half {stream}"

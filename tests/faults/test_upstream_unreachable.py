@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.served import PATIENT, alone, model, provider, served, until, visits
+from tests.faults.served import PATIENT, alone, figure, model, provider, served, until, visits
 from tests.faults.upstream import FaultyUpstream
 from tests.gateway import Client, Gateway, free_port, refused
 from tests.wire import Answer, posting, read
@@ -55,7 +55,7 @@ def deaf() -> Iterator[int]:
         listener.listen(0)
         for _ in range(4):
             waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
+            waiting.settimeout(0)
             waiting.connect_ex(listener.getsockname())
         yield listener.getsockname()[1]
 
@@ -113,7 +113,7 @@ def ask(client: Client, name: str, question: str = "Bonjour") -> Answer:
 
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 @pytest.mark.parametrize("name", ["refused", "dns", "no_tls", "bad_certificate"])
-def test_provider_that_cannot_be_reached_is_a_502_at_once(client: Client, name: str, stream: bool) -> None:
+def test_provider_that_cannot_be_reached_is_a_502_at_once(client: Client, name: str, stream) -> None:
     began = time.monotonic()
 
     response = client.ask("Bonjour", model=name, stream=stream)
@@ -154,7 +154,7 @@ def test_calls_that_hang_do_not_slow_others(client: Client, faulty: FaultyUpstre
             assert ask(client, "crowd-ok").status == 200
             took.append(time.monotonic() - began)
 
-    print(f"beside {HUNG} hung calls to the same provider: slowest of 20 answers {max(took) * 1000:.0f} ms")
+    figure(f"beside {HUNG} hung calls to the same provider: slowest of 20 answers {max(took) * 1000:.0f} ms")
     assert max(took) < 1
     until(lambda: all(visit.left_at for visit in visits(faulty, "hung")))
 
@@ -172,7 +172,7 @@ def test_provider_that_is_down_for_all_is_left_in_peace_and_found_again(client: 
     assert sum(asked) < STORM
     assert int(answers[-1].headers["retry-after"]) >= 1
     found_after = until(lambda: ask(client, "storm-ok").status == 200)
-    print(f"{STORM} requests to a provider that is down: {sum(asked)} calls; found again after {found_after:.1f} s")
+    figure(f"{STORM} requests to a provider that is down: {sum(asked)} calls; found again after {found_after:.1f} s")
     assert found_after < 5
     ids = {answer.headers["x-request-id"] for answer in answers}
     rows = [row for row in client.gateway.books() if row["request_id"] in ids]
