@@ -68,7 +68,7 @@ APART: dict[str, tuple[Promise, Promise]] = {
     ),
 }
 # What only shows over several requests, or never ends, has tests of its own.
-ELSEWHERE = frozenset({"stale_keepalive", "stale_half", "lasting", "flood"})
+ELSEWHERE = frozenset({"brisk", "stale_keepalive", "stale_half", "lasting", "flood"})
 
 PROMISES: dict[tuple[str, bool], Promise] = {
     (name, stream): promise for promise, names in BOTH.items() for name in names for stream in (False, True)

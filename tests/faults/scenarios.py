@@ -124,6 +124,11 @@ async def paced(call: Call) -> None:
     await steps(call, 40, 0.01)
 
 
+async def brisk(call: Call) -> None:
+    """An honest answer of 10 words in a twentieth of a second."""
+    await steps(call, 10, 0.005)
+
+
 async def lasting(call: Call) -> None:
     """The same for longer than anybody waits."""
     await steps(call, 100_000, 0.05)
@@ -272,7 +277,7 @@ SCENARIOS: dict[str, Scenario] = {
     "ok": whole(completion(), streamed()),
     **{f.__name__: f for f in (hang, slow_head, slow_body, stall_mid, drip, done_and_silent)},
     **{f.__name__: f for f in (truncated, truncated_reset, truncated_close_delimited, short_length, one_byte_chunks)},
-    **{f.__name__: f for f in (paced, lasting, flood)},
+    **{f.__name__: f for f in (paced, brisk, lasting, flood)},
     **{f.__name__: f for f in (stale_keepalive, stale_half, talks_unasked, gzip_unended)},
     **{f.__name__: f for f in (gzip_bomb, giant_line, giant_body)},
     **{f"s{code}": status(f"{code} Status") for code in (*REFUSALS, *BREAKDOWNS)},

@@ -1,7 +1,7 @@
 """Every way an upstream fails, from outside: what the client gets, what the ledger keeps, what the provider sees."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.promised import ELSEWHERE, PROMISES, Promise
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.served import HEAVY, every_scenario, figure, served, visits
+from tests.faults.served import HEAVY, every_scenario, figure, visits
 from tests.faults.upstream import FaultyUpstream
 from tests.faults.wire import ANSWER, SECRET, WORD
 from tests.gateway import Client, Gateway, exact
@@ -35,12 +35,6 @@ class Told:
     text: str
     row: dict[str, Any]
     calls: int
-
-
-@pytest.fixture(scope="module")
-def faulty() -> Iterator[FaultyUpstream]:
-    with served() as upstream:
-        yield upstream
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,6 @@ STORM = 60
 
 
 @pytest.fixture(scope="module")
-def faulty() -> Iterator[FaultyUpstream]:
-    with served() as upstream:
-        yield upstream
-
-
-@pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyUpstream]:
     """An upstream whose certificate nobody vouches for."""
     openssl = shutil.which("openssl")
