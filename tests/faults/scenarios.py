@@ -153,10 +153,10 @@ async def steps(call: Call, words: int, seconds: float) -> None:
 
 
 async def flood(call: Call) -> None:
-    """As many words as are read, up to 60 MB."""
+    """As many words as are read, up to 35 MB."""
     await call.send(head())
     block = event(piece(WORD * 250)) * 16
-    for _ in range(3600):
+    for _ in range(2000):
         if call.leaving():
             return
         call.visit.pieces += 16
