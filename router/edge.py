@@ -15,6 +15,7 @@ from router.errors import Refused, answer_to
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32_768
 HEAD_WITHIN_S = 10.0
+MOST_THROWN_AWAY_BYTES = 4 << 20  # of a body whose answer is already out
 READ_WITHIN_S = 30.0  # a reader that takes nothing for so long is dropped
 HOP_BY_HOP = frozenset({b"connection", b"upgrade", b"http2-settings"})
 VERSIONS = frozenset({"1.0", "1.1"})
@@ -29,6 +30,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._in_body = False
+        self._thrown_away_bytes = 0
         self._offers = False
         self._refused = False
         self._departure: Callable[[], None] | None = None
@@ -105,9 +107,14 @@ class EdgeProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
-        if not self._refused:
-            super().on_body(body)
+        """Take a part of the body, or throw it away if the answer is out, up to a bound."""
+        if self._refused:
+            return
+        super().on_body(body)
+        if cast("Any", self.cycle).response_complete:
+            self._thrown_away_bytes += len(body)
+            if self._thrown_away_bytes > MOST_THROWN_AWAY_BYTES:
+                self.transport.close()
 
     def on_message_complete(self) -> None:
         """Take the end of the request."""
@@ -126,6 +133,7 @@ class EdgeProtocol(HttpToolsProtocol):
         """Wait for the next request; the rest of a body that was answered early is thrown away, but not for ever."""
         super().on_response_complete()
         if self._in_body and cast("Any", self.cycle).response_complete and not self.transport.is_closing():
+            self._thrown_away_bytes = 0
             self._stop_head_timer()
             self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self.transport.close)
 
