@@ -14,7 +14,7 @@ from tests.faults.scenarios import SCENARIOS
 from tests.faults.served import HEAVY, every_scenario, figure, visits
 from tests.faults.upstream import FaultyUpstream
 from tests.faults.wire import ANSWER, SECRET, WORD
-from tests.gateway import Client, Gateway, exact
+from tests.gateway import Client, Gateway, exact, refused
 from tests.wire import Answer, posting, read
 
 MOST_CALLS = 3
@@ -219,3 +219,17 @@ def test_answer_that_began_on_a_kept_connection_is_never_asked_twice(
 
     assert statuses == [200, 502]
     assert len(visits(faulty, question)) == 2
+
+
+# The plan is a whole answer, so a fault meets V1 there.
+@pytest.mark.parametrize("scenario", ["s401", "s429_long", "hang", "truncated", "malformed_json", "gzip_lie", "deep"])
+def test_orchestrated_pipeline_keeps_these_promises_too(gateway: Gateway, scenario: str) -> None:
+    client = Client(gateway, gateway.token())
+    promise = PROMISES[scenario, False]
+
+    for stream in (False, True):
+        response = client.ask("Bonjour", model=scenario, agent="V1", stream=stream)
+
+        error = refused(response, promise.status, promise.code)
+        row = gateway.row(error["request_id"])
+        assert (row["status"], row["attempts"], counted(row)) == (promise.row, 1, promise.counted)

@@ -15,10 +15,11 @@ from tests.faults.books import soundness, unmetered
 from tests.faults.served import figure, until, visits
 from tests.faults.upstream import FaultyUpstream
 from tests.gateway import Client, Gateway
-from tests.wire import posting
+from tests.wire import posting, read
 
 ASKED = 40
 HUNG = 24
+LIVE = 8
 RESTARTED_WITHIN_S = 10.0
 
 
@@ -84,11 +85,20 @@ def test_killed_worker_costs_its_own_calls_and_nothing_else(
     assert sample(pair, "router_tokens_total") >= (ASKED + 1) * 16
 
 
-def test_stop_ends_both_workers(pair: Gateway) -> None:
+def test_stop_lets_both_workers_end_what_they_began(client: Client, pair: Gateway, faulty: FaultyUpstream) -> None:
     left = workers(pair)
+    with ExitStack() as stack:
+        wires = [
+            stack.enter_context(posting(client, message="last", project_id="last", model="my-paced", stream=True))
+            for _ in range(LIVE)
+        ]
+        until(lambda: len(visits(faulty, "last")) == LIVE)
 
-    assert pair.stop() == 0
+        assert pair.stop() == 0
 
+        events = [read(wire).events for wire in wires]
+    assert [(each[-1]["done"], each[-1].get("error")) for each in events] == [(True, None)] * LIVE
     assert [pid for pid in left if Path(f"/proc/{pid}").exists()] == []
+    assert Counter(row["status"] for row in pair.books() if row["project_id"] == "last") == Counter(ok=LIVE)
     assert soundness(pair) == "ok"
     assert "Traceback" not in pair.log
