@@ -1,10 +1,13 @@
 """The application: routes and lifespan around one house."""
 
 import gc
+import multiprocessing
 import os
+import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from litestar import Litestar, Router, asgi
@@ -46,10 +49,20 @@ class RouteOpen(RuntimeError):
 
 def from_environment() -> Litestar:
     """Make the application of a worker from the environment that its parent prepared."""
+    # A daemon: it waits for as long as the worker lives.
+    Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     folder = Path.cwd()
     endpoint = os.environ.get(LOCAL_VARIABLE)
     local = None if endpoint is None else json.decode(endpoint, type=LocalEndpoint)
     return create_app(build(load_settings(os.environ, folder), environment_of(folder), local))
+
+
+def _end_with_parent() -> None:
+    """Stop this worker when its parent is killed: an orphan would hold the port against the next start."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def create_app(house: House) -> Litestar:
