@@ -171,7 +171,9 @@ def test_long_outage_of_the_disk_is_a_503_and_nothing_is_lost(
     until(lambda: late <= {row["request_id"] for row in gateway.books()})
     ids = [row["request_id"] for row in gateway.books()]
     assert len(ids) == len(set(ids)) == 3
-    figure(f"rows of those who were told `overloaded`: {[r['status'] for r in gateway.books() if r['request_id'] in late]}")
+    figure(
+        f"rows of those who were told `overloaded`: {[r['status'] for r in gateway.books() if r['request_id'] in late]}"
+    )
     assert found_s < 5
     assert client.get("/health").json()["status"] == "healthy"
     assert "Traceback" not in gateway.log

@@ -6,7 +6,7 @@ import select
 import signal
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,11 @@ def workers(gateway: Gateway) -> set[int]:
     return {int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
+def sockets(pid: int) -> int:
+    """Return how many sockets a process holds: one that is still starting has no calls to lose."""
+    return sum(Path(file).readlink().name.startswith("socket:") for file in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def sample(gateway: Gateway, name: str) -> float:
     """Return the sum of a metric over its labels."""
     found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", gateway.metrics(), re.MULTILINE)
@@ -69,7 +74,7 @@ def test_killed_worker_costs_its_own_calls_and_nothing_else(
         until(lambda: len(visits(faulty, "hung")) == HUNG)
         assert sample(pair, "router_inflight_requests") == HUNG
 
-        os.kill(min(before), signal.SIGKILL)
+        os.kill(max(before, key=sockets), signal.SIGKILL)
         took = until(lambda: len(workers(pair) - before) == 1 and unmetered(pair))
         broken = len(select.select(wires, [], [], 0)[0])
 
@@ -102,3 +107,24 @@ def test_stop_lets_both_workers_end_what_they_began(client: Client, pair: Gatewa
     assert Counter(row["status"] for row in pair.books() if row["project_id"] == "last") == Counter(ok=LIVE)
     assert soundness(pair) == "ok"
     assert "Traceback" not in pair.log
+
+
+def test_workers_end_with_their_parent_and_free_the_port(pair: Gateway) -> None:
+    pair.start()
+    until(lambda: len(workers(pair)) == 2)
+    orphans = workers(pair)
+
+    pair.process.kill()
+    pair.process.wait()
+
+    took = until(lambda: not any(lives(pid) for pid in orphans), RESTARTED_WITHIN_S)
+    figure(f"workers ended {took:.1f} s after their parent was killed")
+    pair.start()
+    assert until(lambda: len(workers(pair)) == 2) < RESTARTED_WITHIN_S
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for does not."""
+    with suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
