@@ -135,7 +135,7 @@ def refusal_of(error: Exception) -> Refused:
         return error
     code = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), "internal")
     retry_after: Any = getattr(error, "retry_after", None)
-    if retry_after is None and code == "overloaded":
+    if retry_after is None and code in {"overloaded", "rate_limited"}:
         retry_after = RETRY_SOON
     reason = str(error) if code == "model_unavailable" else REASONS.get(type(error), "")
     return Refused(code, reason, param="model" if reason else None, retry_after=retry_after)

@@ -23,7 +23,8 @@ from router.app import LOCAL_VARIABLE, create_app
 from router.edge import EdgeProtocol
 from router.rows import LocalEndpoint, is_keyless
 from router.settings import Settings, SettingsWrong, environment_of
-from router.wiring import authenticator_of, build, database_url_of
+from router.wiring import authenticator_of, build, database_of, database_url_of
+from storage.database import check_writable
 from storage.errors import StorageError
 from storage.migrations import upgrade
 
@@ -73,6 +74,7 @@ def prepare(settings: Settings) -> None:
         raise SettingsWrong([f"ROUTER_DATA_DIR: {settings.data_dir} cannot be written; name a folder that can"])
     try:
         upgrade(database_url_of(settings))
+        check_writable(database_of(settings))
     except StorageError as cause:
         raise SettingsWrong([f"ROUTER_DATABASE_URL: {cause}"]) from cause
 

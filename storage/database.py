@@ -1,6 +1,7 @@
 """Connections to the database file: who writes waits its turn, who reads never blocks a writer."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,6 +37,20 @@ def open_to_write(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.
     connection = _open(path, "rw", busy_seconds)
     connection.executescript("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
     return connection
+
+
+def check_writable(path: Path) -> None:
+    """Take the right to write and give it back.
+
+    Raises:
+        StorageDown: Nobody can write there, or somebody else does for longer than one waits.
+
+    """
+    try:
+        with closing(open_to_write(path)) as connection:
+            connection.executescript("BEGIN IMMEDIATE; ROLLBACK")
+    except sqlite3.Error as cause:
+        raise StorageDown(f"{path}: {cause}") from cause
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:

@@ -19,7 +19,7 @@ _MOST_WAITING = 10_000
 _MOST_AT_ONCE = 1_000
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
-_PATIENCE = 10.0
+_PATIENCE = 4.0  # less than one attempt on a locked database: its failure is told at once
 _GATHER_S = 0.003
 
 

@@ -119,7 +119,12 @@ class Reading:
     def _add(self, chunk: Completion, pieces: list[str]) -> bool:
         if chunk.usage != _NULL:
             self._usage = chunk.usage
-        if chunk.error != _NULL or (chunk.choices is UNSET and chunk.usage == _NULL):
+        if chunk.error != _NULL:
+            self.wrote = self.wrote or bool(pieces)
+            # An error in place of an answer owes nothing; one that follows text owes what came.
+            self.failure = self.broken("error_object") if self.wrote else failure(ProviderDown, "error_object")
+            return False
+        if chunk.choices is UNSET and chunk.usage == _NULL:
             self.wrote = self.wrote or bool(pieces)
             self.failure = self.broken("error_object")
             return False

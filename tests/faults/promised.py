@@ -43,6 +43,7 @@ BOTH: dict[Promise, tuple[str, ...]] = {
     BUSY: ("s429", "s429_seconds", "s429_long", "s429_year", "s429_date", "s429_garbage"),
     DOWN: (
         *("reset", "closed", "garbage", "giant_headers", "many_headers"),
+        *("error_200", "error_first"),
         *("s401", "s403", "s404", "s408", "s409", "s418", "s500_html", "s500_empty"),
         *(f"s{code}" for code in BREAKDOWNS),
         *(f"redirect_{code}" for code in (301, 302, 307, 308)),
@@ -55,8 +56,6 @@ BOTH: dict[Promise, tuple[str, ...]] = {
 # By scenario: a whole answer, then a stream.
 APART: dict[str, tuple[Promise, Promise]] = {
     "stall_mid": (LATE, STALLED),
-    "error_200": (DOWN, BROKEN),
-    "error_first": (DOWN, BROKEN),
     "error_event": (DOWN, CUT),
     "ctype_text": (FINE, BROKEN),
     **dict.fromkeys(
