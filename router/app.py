@@ -8,16 +8,15 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
-from litestar import Litestar, Router, asgi
+from litestar import Litestar, Router
 from litestar.datastructures import State
-from litestar.handlers import ASGIRouteHandler
 from msgspec import json
 
 from metering.middleware import Metered
 from router.auth import require_credential
 from router.frame import Frame, answer_error
+from router.front import Front
 from router.openapi import describe
 from router.routes import books, completion, discovery, health, tokens
 from router.rows import LocalEndpoint
@@ -39,15 +38,14 @@ COLD_ROUTES = (
 )
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
-METERED = frozenset({completion.ROUTE})  # these ask for the credential themselves
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
 
 
 class RouteOpen(RuntimeError):
-    """A route may be called by anybody, or without a meter, and no list says so."""
+    """A route may be called by anybody, and no list says so."""
 
 
-def from_environment() -> Litestar:
+def from_environment() -> Front:
     """Make the application of a worker from the environment that its parent prepared."""
     # A daemon: it waits for as long as the worker lives.
     Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
@@ -65,13 +63,10 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def create_app(house: House) -> Litestar:
+def create_app(house: House) -> Front:
     """Make the application around a house."""
     application = Litestar(
-        route_handlers=[
-            Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()]),
-            _completion_route(),
-        ],
+        route_handlers=[Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()])],
         exception_handlers={Exception: answer_error},
         lifespan=[_lifespan],
         openapi_config=None,
@@ -79,7 +74,8 @@ def create_app(house: House) -> Litestar:
         logging_config=None,
     )
     check_routes(application)
-    return application
+    front = application.state.front = Front(application)
+    return front
 
 
 def _state(house: House) -> State:
@@ -100,23 +96,14 @@ def _state(house: House) -> State:
     )
 
 
-def _completion_route() -> ASGIRouteHandler:
-    """Mount the raw route; its application exists once the books are open."""
-
-    @asgi(completion.ROUTE, copy_scope=False, opt={"metered": True})
-    async def complete(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - Litestar's own ASGI types
-        await scope["litestar_app"].state.completion(scope, receive, send)
-
-    return complete
-
-
 @asynccontextmanager
 async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
     house: House = application.state.house
     async with AsyncExitStack() as stack:
         opened = await open_books(house, stack)
         application.state.ledger = opened.ledger
-        application.state.completion = Metered(completion_of(house), opened)
+        front: Front = application.state.front
+        front.mount(completion.ROUTE, Metered(completion_of(house), opened))
         # What was made at start-up lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -136,6 +123,5 @@ def check_routes(application: Litestar) -> None:
             if handler is None:
                 continue
             guarded = require_credential in handler.resolve_guards() and not handler.opt.get("public")
-            metered = handler.opt.get("metered") and route.path in METERED
-            if not (guarded or metered or route.path in PUBLIC):
+            if not (guarded or route.path in PUBLIC):
                 raise RouteOpen(route.path)

@@ -7,20 +7,19 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from metering.middleware import Scope
+from router.line import Line
 
 KEEP_ALIVE_S = 15.0
-DEPARTURE = "router.departure"  # the ASGI extension by which the edge tells that a client has left
 
 
 class Departure:
     """A context in which the current task is cancelled when the client leaves.
 
     The cancellation ends at the context's edge: after it, `gone` says whether the client has left. A cancellation
-    from elsewhere passes through. Without the extension in `scope` nobody is watched.
+    from elsewhere passes through.
 
     Args:
-        scope: Of the request.
+        line: To the client; without one nobody is watched.
         idle: Called whenever nothing was written for 15 s, if given.
         last_write: Seconds of the monotonic clock at the last write, for `idle`.
 
@@ -28,12 +27,12 @@ class Departure:
 
     def __init__(
         self,
-        scope: Scope,
+        line: Line | None,
         idle: Callable[[], Awaitable[None]] | None = None,
         last_write: Callable[[], float] = time.monotonic,
     ) -> None:
         self.gone = False
-        self._watch: Callable[[Callable[[], None] | None], None] | None = scope.get("extensions", {}).get(DEPARTURE)
+        self._line = line
         self._idle = idle
         self._last_write = last_write
         self._task: Task[None] | None = None
@@ -43,8 +42,8 @@ class Departure:
     async def __aenter__(self) -> Self:
         """Start to watch."""
         self._task = asyncio.current_task()
-        if self._watch is not None:
-            self._watch(self._leave)
+        if self._line is not None:
+            self._line.watch(self._leave)
         if self._idle is not None:
             self._timer = asyncio.get_running_loop().call_later(KEEP_ALIVE_S, self._look)
         return self
@@ -54,8 +53,8 @@ class Departure:
     ) -> bool:
         """Stop watching, and take back the cancellation that the watch made."""
         task, self._task = self._task, None
-        if self._watch is not None:
-            self._watch(None)
+        if self._line is not None:
+            self._line.watch(None)
         if self._timer is not None:
             self._timer.cancel()
         if self._writing is not None:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from metering.middleware import new_request_id
-from router.departure import DEPARTURE
 from router.errors import Refused, answer_to
+from router.line import LINE
 
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32_768
@@ -85,12 +86,26 @@ class EdgeProtocol(HttpToolsProtocol):
         if departure is not None and self.transport.is_closing():
             self.loop.call_soon(departure)
 
+    def write_chunk(self, block: bytes) -> bool:
+        """Write a chunk of the response that has started; return whether the reader keeps up."""
+        flow = cast("FlowControl | None", self.flow)
+        if flow is None or self.transport.is_closing():
+            return True
+        self.transport.write(b"%x\r\n%b\r\n" % (len(block), block))
+        return not flow.write_paused
+
+    async def drained(self) -> None:
+        """Wait until the reader has caught up, or is gone."""
+        flow = cast("FlowControl | None", self.flow)
+        if flow is not None:
+            await flow.drain()
+
     def on_message_begin(self) -> None:
         """Start a request."""
         self._in_head = True
         super().on_message_begin()
         # What is not in the ASGI specification goes by the extensions, whose type lists its own alone.
-        cast("dict[str, Any]", self.scope)["extensions"] = {DEPARTURE: self.watch}
+        cast("dict[str, Any]", self.scope)["extensions"] = {LINE: self}
 
     def on_headers_complete(self) -> None:
         """Hand the request on, unless its head breaks a bound."""

@@ -1,5 +1,7 @@
 """Every error that a caller may read: its status, its code, its French text, and the F1 body that carries them."""
 
+import logging
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +18,8 @@ from agents.errors import (
     ProviderTimeout,
 )
 from storage.errors import StorageDown
+
+logger = logging.getLogger("router")
 
 # By code: HTTP status and the French text (C-10). Braces are filled from the error.
 TEXTS: dict[str, tuple[int, str]] = {
@@ -156,3 +160,9 @@ def answer_to(error: Exception, request_id: str) -> Answer:
     if refused.retry_after is not None:
         headers.append((b"retry-after", str(max(1, round(refused.retry_after))).encode()))
     return Answer(status, headers, Problem(status, message, extra, fault))
+
+
+def log_unforeseen(error: Exception, request_id: str) -> None:
+    """Log where an unforeseen error happened, never what it said: that may hold a prompt or a key."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("request %s: unforeseen %s\n%s", request_id, type(error).__name__, where)

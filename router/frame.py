@@ -1,7 +1,5 @@
 """The frame around cold routes: a request id on every answer, every answer counted, errors as F1."""
 
-import logging
-import traceback
 from typing import Any, cast
 
 from litestar import Request, Response
@@ -12,10 +10,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from metering.middleware import new_request_id
 from metering.prometheus import OTHER, Metrics
-from router.errors import Refused, answer_to
-
-FRAMED = "framed"  # in the scope's state: the answer is counted by the frame around it
-logger = logging.getLogger("router")
+from router.errors import Refused, answer_to, log_unforeseen
 
 
 class Frame(ASGIMiddleware):
@@ -24,7 +19,7 @@ class Frame(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Serve one request inside the frame."""
         request_id = new_request_id()
-        scope["state"] |= {"request_id": request_id, FRAMED: True}
+        scope["state"]["request_id"] = request_id
         metrics: Metrics = scope["litestar_app"].state.metrics
         route = scope["path_template"]
         method = cast("HTTPScope", scope)["method"]
@@ -43,13 +38,12 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     known = _known(error)
     request_id: str = request.scope["state"].get("request_id") or new_request_id()
     answer = answer_to(known, request_id)
-    if known is error and answer.problem.error.code == "internal":
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("request %s: unforeseen %s\n%s", request_id, type(error).__name__, where)
-    if FRAMED not in request.scope["state"]:
+    if answer.problem.error.code == "internal":
+        log_unforeseen(known, request_id)
+    if "request_id" not in request.scope["state"]:
+        # No route was found, so no frame is around this answer.
         metrics: Metrics = request.app.state.metrics
-        route = str(cast("dict[str, Any]", request.scope).get("path_template") or OTHER)
-        metrics.count_request(route, request.scope["method"], answer.status)
+        metrics.count_request(OTHER, request.scope["method"], answer.status)
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     media_type = headers.pop("content-type")
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=media_type)

@@ -11,7 +11,6 @@ from types import FrameType
 from typing import Any, cast
 
 import uvicorn
-from litestar import Litestar
 from msgspec import json
 from uvicorn.supervisors import Multiprocess
 
@@ -21,6 +20,7 @@ from agents.local.shelf import default_models_dir
 from agents.local.supervise import LocalModels
 from router.app import LOCAL_VARIABLE, create_app
 from router.edge import EdgeProtocol
+from router.front import Front
 from router.rows import LocalEndpoint, is_keyless
 from router.settings import Settings, SettingsWrong, environment_of
 from router.wiring import authenticator_of, build, database_of, database_url_of
@@ -102,7 +102,7 @@ def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
     return LocalEndpoint(models.base_url, models.api_key, models.model_name)
 
 
-def _config(application: Litestar | str, settings: Settings) -> uvicorn.Config:
+def _config(application: Front | str, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         cast("Any", application),
         host=settings.host,
@@ -112,6 +112,7 @@ def _config(application: Litestar | str, settings: Settings) -> uvicorn.Config:
         loop="uvloop",
         http=EdgeProtocol,
         ws="none",
+        interface="asgi3",
         lifespan="on",
         log_level="warning",
         access_log=False,

@@ -3,11 +3,12 @@
 import time
 
 from metering.meter import Meter
-from metering.middleware import Send
+from metering.middleware import Scope, Send
 from metering.prometheus import Metrics
 from metering.receipt import Receipt
 from router.errors import Answer, answer_to
 from router.framing import KEEP_ALIVE, Framing
+from router.line import line_of
 from storage.errors import StorageError
 
 STREAM_HEADERS = [
@@ -20,12 +21,13 @@ STREAM_HEADERS = [
 class Writer:
     """Writes one response: a refusal, a body, or a stream of events."""
 
-    def __init__(self, send: Send, meter: Meter, metrics: Metrics, route: str, method: str) -> None:
+    def __init__(self, send: Send, meter: Meter, metrics: Metrics, route: str, scope: Scope) -> None:
         self.started = False
         self._send = send
         self._meter = meter
         self._metrics = metrics
-        self._method = method
+        self._method: str = scope["method"]
+        self._line = line_of(scope)
         self._route = route
         self._wrote_at = time.monotonic()
         self._request_id = (b"x-request-id", meter.request_id.encode())
@@ -60,9 +62,15 @@ class Writer:
 
     async def pieces(self, framing: Framing, pieces: list[str]) -> None:
         """Write the events of pieces that arrived together."""
+        line = self._line
         for block in framing.events(pieces):
-            self._meter.text_went_out()
-            await self._write(block)
+            if line is None or not self.started:
+                self._meter.text_went_out()
+                await self._write(block)
+                continue
+            self._wrote_at = time.monotonic()
+            if not line.write_chunk(block):
+                await line.drained()
 
     async def keep_alive(self) -> None:
         """Write a comment, so that nothing between here and the client gives up."""

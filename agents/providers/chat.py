@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from agents.errors import ProviderDown
+from agents.errors import ProviderDown, ProviderError
 from agents.messages import Events, Prompt, Text
 from agents.providers.chat_answer import Reading, read_whole
 from agents.providers.failure import refusal
@@ -24,8 +24,7 @@ class Chat:
         answer = await self._transport.post(_PATH, self._ask(prompt))
         try:
             if answer.status not in _SUCCESS:
-                answer.finish()
-                raise refusal(answer.status, answer.retry_after)
+                raise _refused(answer)
             if not _streams(answer, asked=prompt.stream):
                 text, done = read_whole(await answer.body())
                 yield Text([text])
@@ -33,7 +32,11 @@ class Chat:
                 return
             reading = Reading()
             while not reading.ended:
-                pieces = reading.take(await _next(answer, reading))
+                try:
+                    chunk = await answer.read()
+                except ProviderDown as failed:
+                    raise reading.broken(failed.code) from None
+                pieces = reading.take(chunk)
                 if pieces:
                     yield Text(pieces)
                 if reading.failure is not None:
@@ -55,8 +58,6 @@ def _streams(answer: Answer, *, asked: bool) -> bool:
     return answer.content_type == "text/event-stream"
 
 
-async def _next(answer: Answer, reading: Reading) -> bytes:
-    try:
-        return await answer.read()
-    except ProviderDown as failed:
-        raise reading.broken(failed.code) from None
+def _refused(answer: Answer) -> ProviderError:
+    answer.finish()
+    return refusal(answer.status, answer.retry_after)

@@ -66,16 +66,27 @@ class Connection(asyncio.Protocol):
     async def head(self) -> bool:
         """Wait for the head of the answer and tell whether it came."""
         while not self.status and self.broken is None:
-            await self._wait()
+            await self.more()
         return bool(self.status)
 
-    async def read(self) -> bytes:
-        """Return what has come of the body, empty at its end or when it is `broken`."""
+    def take(self) -> bytes:
+        """Return what has come of the body and was not taken yet; empty when nothing has, or nothing can."""
         if self._inflate is not None:
-            return await self._read_inflated(self._inflate)
-        while not self._parts and not self.ended and self.broken is None:
-            await self._wait()
+            return self._inflated(self._inflate)
         return self._take()
+
+    def is_over(self) -> bool:
+        """Whether nothing more can be taken."""
+        if self.broken is not None:
+            return True
+        return self.ended and not self._parts and (self._inflate is None or self._inflate.done)
+
+    def more(self) -> asyncio.Future[None]:
+        """Return what is done once something has changed: bytes came, the body ended, the connection broke."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            waiter = self._waiter = self._loop.create_future()
+        return waiter
 
     def at_end(self) -> bool:
         """Whether the body is complete and read."""
@@ -110,32 +121,27 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
-    async def _read_inflated(self, inflate: "_Inflate") -> bytes:
-        while True:
+    def _inflated(self, inflate: "_Inflate") -> bytes:
+        while self.broken is None and not inflate.done:
+            if inflate.hungry and not self._parts:
+                if self.ended:
+                    self.broken = "cut"
+                break
             try:
                 data = inflate.step(self._take() if inflate.hungry else b"")
             except zlib.error:
                 self.broken = "malformed"
-                return b""
-            if data or self.broken is not None or inflate.done:
+                break
+            if data:
                 return data
-            if self.ended and not self._parts and inflate.hungry:
-                self.broken = "cut"
-                return b""
-            if not self._parts and inflate.hungry:
-                await self._wait()
-
-    async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return b""
 
     def _wake(self) -> None:
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport; called by asyncio."""

@@ -172,10 +172,12 @@ class Answer:
             ProviderTimeout: Nothing came in time.
 
         """
-        self._waiting_since = self._loop.time()
-        chunk = await self._connection.read()
+        connection = self._connection
+        while not (chunk := connection.take()) and not connection.is_over():
+            self._waiting_since = self._loop.time()
+            await connection.more()
         self._waiting_since = None
-        if self._expired is not None or (not chunk and self._connection.broken is not None):
+        if self._expired is not None or (not chunk and connection.broken is not None):
             raise self._failed(accepted=True)
         self._bytes += len(chunk)
         if self._bytes > LONGEST_STREAM_BYTES:

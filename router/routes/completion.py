@@ -20,8 +20,9 @@ from pricing_tables.model import Model
 from router.auth import Authenticator
 from router.decoding import ClientGone, decode, read_body, require_json
 from router.departure import Departure
-from router.errors import Refused
+from router.errors import Refused, log_unforeseen
 from router.framing import Framing
+from router.line import line_of
 from router.menu import Choice, Menu
 from router.projects import project_of
 from router.requests import CompletionRequest, check
@@ -48,7 +49,7 @@ class Order(Struct, frozen=True):
 
 
 class Completion:
-    """The raw ASGI application behind `POST /completion`.
+    """The ASGI application behind `POST /completion`.
 
     Args:
         authenticator: Says who calls.
@@ -81,8 +82,16 @@ class Completion:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, meter: Meter) -> None:
         """Serve one request."""
-        scope["state"]["request_id"] = meter.request_id
-        writer = Writer(send, meter, self._metrics, ROUTE, scope["method"])
+        writer = Writer(send, meter, self._metrics, ROUTE, scope)
+        try:
+            await self._serve(scope, receive, writer, meter)
+        except Exception as error:  # noqa: BLE001 - the last boundary: an unforeseen error must not leak either
+            log_unforeseen(error, meter.request_id)
+            await _settle_failure(meter)
+            if not writer.started:
+                await writer.refuse(error)
+
+    async def _serve(self, scope: Scope, receive: Receive, writer: Writer, meter: Meter) -> None:
         try:
             order = await self._admit(scope, receive, meter)
         except ClientGone:
@@ -149,7 +158,7 @@ class Completion:
     async def _whole(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Collect the stream, settle, then write one JSON body."""
         pieces: list[str] = []
-        client = Departure(scope)
+        client = Departure(line_of(scope))
         try:
             async with client, aclosing(self._events(order, meter)) as events:
                 async for event in events:
@@ -171,7 +180,7 @@ class Completion:
     async def _stream(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Write whole events as they come; settle, then write the last one."""
         error: Exception | None = None
-        async with Departure(scope, writer.keep_alive, writer.last_write) as client:
+        async with Departure(line_of(scope), writer.keep_alive, writer.last_write) as client:
             try:
                 async with aclosing(self._events(order, meter)) as events:
                     async for event in events:
