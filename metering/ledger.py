@@ -17,7 +17,7 @@ from storage.statement import Row
 
 
 class Admission(Struct, frozen=True, kw_only=True):
-    """A request let in, before any upstream call; it stays open until its entry is appended."""
+    """A request let in, before any upstream call, in UTC; it stays open until its entry is appended."""
 
     request_id: str
     opened_at: datetime
@@ -29,7 +29,7 @@ class Admission(Struct, frozen=True, kw_only=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A settled request: who asked what, how it ended, and its receipt."""
+    """A settled request: who asked what, how it ended and when, in UTC, and its receipt."""
 
     admission: Admission
     settled_at: datetime
@@ -123,7 +123,7 @@ def _admissions(lines: list[bytes]) -> list[Admission]:
 
 
 def _iso(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
+    return time.isoformat(timespec="microseconds")
 
 
 def _who(admission: Admission) -> tuple[str, str, str, str, str, str]:
@@ -167,7 +167,7 @@ def _entry_row(entry: Entry) -> Row:
         receipt.usage_source,
         receipt.attempts,
         receipt.resolved_model,
-        json.encode(receipt.warnings).decode(),
+        json.encode(receipt.warnings).decode() if receipt.warnings else "[]",
     )
 
 

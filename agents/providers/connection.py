@@ -79,7 +79,9 @@ class Connection(asyncio.Protocol):
         """Whether nothing more can be taken."""
         if self.broken is not None:
             return True
-        return self.ended and not self._parts and (self._inflate is None or self._inflate.done)
+        if self._inflate is not None:
+            return self._inflate.done
+        return self.ended and not self._parts
 
     def more(self) -> asyncio.Future[None]:
         """Return what is done once something has changed: bytes came, the body ended, the connection broke."""

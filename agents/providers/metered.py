@@ -1,11 +1,7 @@
-"""The wrapper that times every call and counts each attempt on the request's meter."""
-
-from asyncio import CancelledError
-from contextlib import aclosing
+"""What each try of a prompt leaves on the request's meter: its time, its tokens, how it ended."""
 
 from agents.errors import AnswerCut, PromptRefused, ProviderBusy, ProviderError, ProviderTimeout
-from agents.messages import Done, Events, Prompt
-from agents.providers.provider import Provider
+from agents.messages import Done, Event, Prompt
 from metering.meter import Meter
 from metering.receipt import CallStatus
 
@@ -17,29 +13,27 @@ STATUS: dict[type[ProviderError], CallStatus] = {
 }
 
 
-class Metered:
-    """A provider whose every call is on the meter, failed and abandoned ones too."""
+class MeteredTry:
+    """One upstream call, timed from now on."""
 
-    def __init__(self, inner: Provider, meter: Meter) -> None:
-        self._inner = inner
-        self._meter = meter
+    __slots__ = ("_call",)
 
-    async def stream(self, prompt: Prompt) -> Events:
-        """Stream what the inner provider streams, and note it."""
+    def __init__(self, meter: Meter, prompt: Prompt) -> None:
         turns = [(message.role, message.content) for message in prompt.messages]
-        call = self._meter.begin(prompt.model, turns, streamed=prompt.stream)
-        try:
-            async with aclosing(self._inner.stream(prompt)) as events:
-                async for event in events:
-                    if isinstance(event, Done):
-                        call.answered(event.usage, event.usage_refused)
-                    else:
-                        call.saw(event.pieces)
-                    yield event
-        except ProviderError as error:
-            call.failed(STATUS.get(type(error), "error"), error.code, accepted=error.accepted or bool(call.pieces))
-            raise
-        except (CancelledError, GeneratorExit):
-            # A client that hangs up still owes for what it consumed.
-            call.abandoned()
-            raise
+        self._call = meter.begin(prompt.model, turns, streamed=prompt.stream)
+
+    def saw(self, event: Event) -> None:
+        """Note an event; the last one ends the call."""
+        if isinstance(event, Done):
+            self._call.answered(event.usage, event.usage_refused)
+        else:
+            self._call.saw(event.pieces)
+
+    def failed(self, error: ProviderError) -> None:
+        """End the call by an error."""
+        call = self._call
+        call.failed(STATUS.get(type(error), "error"), error.code, accepted=error.accepted or bool(call.pieces))
+
+    def left(self) -> None:
+        """End the call that its caller left: a client that hangs up still owes for what it consumed."""
+        self._call.abandoned()

@@ -3,13 +3,15 @@
 import asyncio
 import random
 import time
+from asyncio import CancelledError
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Protocol
 
 from msgspec import Struct
 
 from agents.errors import ProviderError
-from agents.messages import Events, Prompt
+from agents.messages import Event, Events, Prompt
 from agents.providers.breaker import Breaker
 from agents.providers.provider import Provider
 
@@ -63,42 +65,100 @@ class RetryPolicy(Struct, frozen=True):
         return pause if elapsed_s + pause < self.total_s and self.budget.spend() else None
 
 
+class Try(Protocol):
+    """Who watches one try: the request's meter, or nobody."""
+
+    def saw(self, event: Event) -> None:
+        """Note an event of the answer."""
+        ...
+
+    def failed(self, error: ProviderError) -> None:
+        """Note that the try failed."""
+        ...
+
+    def left(self) -> None:
+        """Note that its caller left it."""
+        ...
+
+
 class Retry:
     """Asks again when nothing of an answer has come and the error says that it may help; made for one request.
 
-    It keeps the provider's breaker too: a call that the breaker refuses never reaches the inner provider.
+    It keeps the provider's breaker, and has every try watched: a try that the breaker refuses was none. These stand in
+    one place because every event of every stream passes through each wrapper there is.
     """
 
-    __slots__ = ("_inner", "_policy")
+    __slots__ = ("_begin", "_inner", "_policy")
 
-    def __init__(self, inner: Provider, policy: RetryPolicy) -> None:
+    def __init__(self, inner: Provider, policy: RetryPolicy, begin: Callable[[Prompt], Try]) -> None:
         self._inner = inner
         self._policy = policy
+        self._begin = begin
 
     async def stream(self, prompt: Prompt) -> Events:
         """Stream the first answer that begins; raise what the last try raised."""
-        policy, breaker = self._policy, self._policy.breaker
-        began = time.monotonic()
-        policy.budget.earn()
-        tries = 0
+        tries = _Tries(self._policy)
         while True:
-            tries += 1
-            started = False
-            mark = breaker.admit()
+            tries.begin()
+            watched = self._begin(prompt)
             try:
                 async with aclosing(self._inner.stream(prompt)) as events:
                     async for event in events:
-                        if not started:
-                            started = True
-                            breaker.answered()
+                        if not tries.answered:
+                            tries.answer()
+                        watched.saw(event)
                         yield event
             except ProviderError as failed:
-                breaker.failed(failed)
-                pause = None if started else policy.wait(failed, tries, time.monotonic() - began)
+                watched.failed(failed)
+                pause = tries.fail(failed)
                 if pause is None:
                     raise
+            except (CancelledError, GeneratorExit):
+                watched.left()
+                raise
             else:
                 return
             finally:
-                breaker.release(mark)
+                tries.end()
             await asyncio.sleep(pause)
+
+
+class _Tries:
+    """How far the tries of one prompt have come.
+
+    Attributes:
+        answered: An event of the present try has come.
+
+    """
+
+    __slots__ = ("_began", "_count", "_mark", "_policy", "answered")
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self.answered = False
+        self._policy = policy
+        self._began = time.monotonic()
+        self._count = 0
+        self._mark: object = None
+        policy.budget.earn()
+
+    def begin(self) -> None:
+        """Start a try, unless the breaker refuses it."""
+        self._mark = self._policy.breaker.admit()
+        self._count += 1
+        self.answered = False
+
+    def answer(self) -> None:
+        """Note that an answer begins."""
+        self.answered = True
+        self._policy.breaker.answered()
+
+    def fail(self, failed: ProviderError) -> float | None:
+        """Return how long to wait before the next try, None when there is none."""
+        self._policy.breaker.failed(failed)
+        if self.answered:
+            return None
+        return self._policy.wait(failed, self._count, time.monotonic() - self._began)
+
+    def end(self) -> None:
+        """End a try, however it ended."""
+        self._policy.breaker.release(self._mark)

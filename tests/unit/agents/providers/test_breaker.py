@@ -9,7 +9,7 @@ from agents.providers.breaker import COOLDOWN_S, FAILURES_IN_A_ROW, Breaker
 from agents.providers.failure import failure
 from agents.providers.retry import Retry, RetryBudget, RetryPolicy
 from agents.providers.scripted import GREETING, Scripted
-from tests.faults.prompts import collect, prompt
+from tests.faults.prompts import Unwatched, collect, prompt
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +26,7 @@ class Clock:
 
 
 def guarded(provider, clock):
-    return Retry(provider, RetryPolicy(RetryBudget(), Breaker(clock), most=0))
+    return Retry(provider, RetryPolicy(RetryBudget(), Breaker(clock), most=0), Unwatched)
 
 
 async def fail(provider, times):

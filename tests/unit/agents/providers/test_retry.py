@@ -7,7 +7,7 @@ from agents.providers.failure import failure
 from agents.providers.retry import Retry, RetryBudget, RetryPolicy
 from agents.providers.scripted import GREETING, Scripted
 from agents.providers.switchboard import Switchboard
-from tests.faults.prompts import collect, model, prompt
+from tests.faults.prompts import Unwatched, collect, model, prompt
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ def policy(**fields):
 async def test_the_first_answer_that_begins_is_the_answer():
     provider = Scripted(RESET, RESET, GREETING)
 
-    events = await collect(Retry(provider, policy()), ASKED)
+    events = await collect(Retry(provider, policy(), Unwatched), ASKED)
 
     assert events == list(GREETING)
     assert len(provider.prompts) == 3
@@ -41,7 +41,7 @@ async def test_two_retries_are_the_most():
     provider = Scripted(RESET)
 
     with pytest.raises(ProviderDown):
-        await collect(Retry(provider, policy()), ASKED)
+        await collect(Retry(provider, policy(), Unwatched), ASKED)
 
     assert len(provider.prompts) == 3
 
@@ -60,7 +60,7 @@ async def test_what_cannot_help_or_was_begun_is_not_asked_again(script):
     provider = Scripted(script)
 
     with pytest.raises(ProviderError):
-        await collect(Retry(provider, policy()), ASKED)
+        await collect(Retry(provider, policy(), Unwatched), ASKED)
 
     assert len(provider.prompts) == 1
 
@@ -68,7 +68,7 @@ async def test_what_cannot_help_or_was_begun_is_not_asked_again(script):
 async def test_a_short_wait_that_the_provider_asks_is_kept():
     provider = Scripted([failure(ProviderBusy, "http_429", retryable=True, retry_after=0.01)], GREETING)
 
-    events = await collect(Retry(provider, policy()), ASKED)
+    events = await collect(Retry(provider, policy(), Unwatched), ASKED)
 
     assert isinstance(events[-1], Done)
 
@@ -77,7 +77,7 @@ async def test_no_retry_would_end_after_the_time_of_the_request():
     provider = Scripted(RESET)
 
     with pytest.raises(ProviderDown):
-        await collect(Retry(provider, policy(backoff_s=(5, 5), total_s=4)), ASKED)
+        await collect(Retry(provider, policy(backoff_s=(5, 5), total_s=4), Unwatched), ASKED)
 
     assert len(provider.prompts) == 1
 
@@ -88,7 +88,7 @@ async def test_a_provider_that_fails_gets_a_fifth_more_load_not_three_times_as_m
 
     for _ in range(200):
         with pytest.raises(ProviderDown):
-            await collect(Retry(provider, shared), ASKED)
+            await collect(Retry(provider, shared, Unwatched), ASKED)
 
     assert 235 <= len(provider.prompts) <= 241
 
