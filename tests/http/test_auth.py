@@ -79,12 +79,18 @@ def test_verify_shows_the_caller(gateway: Gateway, token: str) -> None:
     [
         signed(claims()),
         signed(claims(), HS256 | {"kid": "old"}, OLD_SECRET),
-        signed(claims(exp=int(time.time()) + 60)),
-        signed(claims(iat=int(time.time()))),
     ],
-    ids=["bare", "rotated", "expires-soon", "issued-now"],
+    ids=["bare", "rotated"],
 )
 def test_token_of_a_known_secret_is_accepted(gateway: Gateway, token: str) -> None:
+    assert verify(gateway, **bearer(token)).status_code == 200
+
+
+# Made when they are used: the suite takes longer than the first one lives.
+@pytest.mark.parametrize(("claim", "seconds"), [("exp", 60), ("iat", 0)], ids=["expires-soon", "issued-now"])
+def test_token_of_this_very_moment_is_accepted(gateway: Gateway, claim: str, seconds: int) -> None:
+    token = signed(claims(**{claim: int(time.time()) + seconds}))
+
     assert verify(gateway, **bearer(token)).status_code == 200
 
 
