@@ -61,7 +61,7 @@ class Departure:
             await asyncio.wait([self._writing])
         if not self.gone or task is None:
             return False
-        if kind is None:
+        if kind is not CancelledError:
             # The client left as the work ended: the cancellation is on its way and ends here.
             try:
                 await asyncio.sleep(0)
@@ -69,7 +69,7 @@ class Departure:
                 task.uncancel()
             return False
         task.uncancel()
-        return kind is CancelledError
+        return True
 
     def _leave(self) -> None:
         self.gone = True

@@ -2,7 +2,7 @@
 
 from asyncio import CancelledError
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,6 +16,7 @@ from metering.ledger import Admission
 from metering.meter import Meter
 from metering.middleware import Receive, Scope, Send
 from metering.prometheus import Metrics
+from metering.receipt import RequestStatus
 from pricing_tables.model import Model
 from router.auth import Authenticator
 from router.decoding import ClientGone, decode, read_body, require_json
@@ -87,7 +88,7 @@ class Completion:
             await self._serve(scope, receive, writer, meter)
         except Exception as error:  # noqa: BLE001 - the last boundary: an unforeseen error must not leak either
             log_unforeseen(error, meter.request_id)
-            await _settle_failure(meter)
+            await _settle_without_answer(meter, "error")
             if not writer.started:
                 await writer.refuse(error)
 
@@ -165,14 +166,14 @@ class Completion:
                     if not isinstance(event, Done):
                         pieces += event.pieces
             if client.gone:
-                await meter.settle("client_gone")
+                await _settle_without_answer(meter, "client_gone")
                 return
             receipt = await meter.settle("ok")
         except FORESEEN as error:
-            await _settle_failure(meter)
+            await _settle_without_answer(meter, "error")
             await writer.refuse(error)
         except CancelledError:
-            await _settle_failure(meter)
+            await _settle_without_answer(meter, "error")
             await writer.refuse(STOPPING)
         else:
             await writer.body(order.framing.body("".join(pieces), order.turns, receipt), receipt)
@@ -194,19 +195,17 @@ class Completion:
                 # The server is stopping: the stream ends with an error event, not with a cut.
                 error = STOPPING
         if client.gone:
-            await meter.settle("client_gone")
+            await _settle_without_answer(meter, "client_gone")
             return
         if error is not None and not writer.started:
-            await _settle_failure(meter)
+            await _settle_without_answer(meter, "error")
             await writer.refuse(error)
             return
         await writer.last(order.framing, order.turns, error)
 
 
-async def _settle_failure(meter: Meter) -> None:
-    """Settle a request that ends in an error; a book that cannot take the row now keeps it queued."""
+async def _settle_without_answer(meter: Meter, status: RequestStatus) -> None:
+    """Settle a request that gets no receipt; a book that cannot take the row now keeps it queued."""
     if meter.is_open:
-        try:
-            await meter.settle("error")
-        except StorageError:
-            return
+        with suppress(StorageError):
+            await meter.settle(status)
