@@ -23,6 +23,7 @@ class Writer:
 
     def __init__(self, send: Send, meter: Meter, metrics: Metrics, route: str, scope: Scope) -> None:
         self.started = False
+        self._spoke = False
         self._send = send
         self._meter = meter
         self._metrics = metrics
@@ -64,8 +65,10 @@ class Writer:
         """Write the events of pieces that arrived together."""
         line = self._line
         for block in framing.events(pieces):
-            if line is None or not self.started:
+            if not self._spoke:
+                self._spoke = True
                 self._meter.text_went_out()
+            if line is None or not self.started:
                 await self._write(block)
                 continue
             self._wrote_at = time.monotonic()

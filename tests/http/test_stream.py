@@ -220,7 +220,10 @@ def test_silence_is_filled_after_fifteen_seconds(client: Client, upstream: Upstr
 
     assert 14 <= waited <= 17
     assert got.startswith(b"HTTP/1.1 200")
-    assert json.loads(got[got.rindex(b"data: ") + 6 :].split(b"\n")[0])["done"] is True
+    final = json.loads(got[got.rindex(b"data: ") + 6 :].split(b"\n")[0])
+    assert final["done"] is True
+    # What counts is the first word, not the comment that went before it.
+    assert final["metadata"]["ttft_s"] == pytest.approx(waited, abs=2)
 
 
 @pytest.mark.prove
