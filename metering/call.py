@@ -79,9 +79,9 @@ class Call:
         self.accepted = accepted
         self.usage = None if accepted else Usage()
 
-    def abandoned(self, status: CallStatus = "cancelled") -> None:
+    def abandoned(self) -> None:
         """Stop the clock on a call that nobody waits for any more; what it produced is owed."""
-        self._stop(status)
+        self._stop("cancelled")
 
     def _stop(self, status: CallStatus) -> None:
         if self.ended is None:

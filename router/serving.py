@@ -23,7 +23,7 @@ from router.edge import EdgeProtocol
 from router.front import Front
 from router.rows import LocalEndpoint, is_keyless
 from router.settings import Settings, SettingsWrong, environment_of
-from router.wiring import authenticator_of, build, database_of, database_url_of
+from router.wiring import build, database_of, database_url_of
 from storage.database import check_writable
 from storage.errors import StorageError
 from storage.migrations import upgrade
@@ -49,9 +49,8 @@ def run(settings: Settings) -> None:
         if local is not None:
             os.environ[LOCAL_VARIABLE] = json.encode(local).decode()
         if settings.workers > 1:
-            # Whether the settings hold is found out here, once, not in each worker.
+            # Whether the settings hold is found out here, once, not in each worker; it makes the secret they share too.
             build(settings, environment_of(Path.cwd()), local)
-            authenticator_of(settings)
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="router-metrics-"))
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
             _run_workers(settings)
