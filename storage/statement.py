@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-Value = str | int | float | None
+Value = str | int | float | bytes | None
 Row = tuple[Value, ...]
 
 
@@ -33,6 +33,19 @@ def insert_into(table: str, columns: tuple[str, ...], *, rank: int) -> Statement
     head = f"INSERT INTO {table} ({','.join(columns)}) VALUES "  # noqa: S608 - names of ours, never input
     row = f"({','.join('?' * len(columns))})"
     return Statement(action="insert", table=table, columns=columns, rank=rank, head=head, row=row)
+
+
+def upsert(table: str, columns: tuple[str, ...], *, key: int, rank: int) -> Statement:
+    """Prepare an `INSERT` that replaces the other values where the first `key` columns name a row that is there.
+
+    Rows of one transaction must have different keys.
+    """
+    plain = insert_into(table, columns, rank=rank)
+    changed = ",".join(f"{column}=excluded.{column}" for column in columns[key:])
+    tail = f" ON CONFLICT ({','.join(columns[:key])}) DO UPDATE SET {changed}"
+    return Statement(
+        action="upsert", table=table, columns=columns, rank=rank, head=plain.head, row=plain.row, tail=tail
+    )
 
 
 def delete_from(table: str, column: str, *, rank: int) -> Statement:

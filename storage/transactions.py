@@ -113,13 +113,17 @@ class Transactions:
         for statement, row in work:
             tables.setdefault(statement, []).append(row)
         for statement in sorted(tables, key=attrgetter("rank")):
-            rows = tables[statement]
-            for start in range(0, len(rows), _MOST_ROWS):
-                part = rows[start : start + _MOST_ROWS]
-                self._connection.execute(sql(statement, len(part)), tuple(chain.from_iterable(part)))
+            write_rows(self._connection, statement, tables[statement])
 
     def _roll_back(self) -> None:
         # A failed rollback leaves no transaction either, and the failure that led here is the one to tell.
         with suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+
+def write_rows(connection: sqlite3.Connection, statement: Statement, rows: Sequence[Row]) -> None:
+    """Write rows of one statement, as many to a run as SQLite is quick with."""
+    for start in range(0, len(rows), _MOST_ROWS):
+        part = rows[start : start + _MOST_ROWS]
+        connection.execute(sql(statement, len(part)), tuple(chain.from_iterable(part)))

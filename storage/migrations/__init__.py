@@ -10,7 +10,7 @@ from pathlib import Path
 from storage.database import open_to_read, open_to_write, sqlite_path
 from storage.errors import StorageDown
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 def upgrade(url: str) -> None:

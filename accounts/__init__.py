@@ -1,0 +1,1 @@
+"""Who may call, how fast and how much they may spend: keys, projects, budgets, limits."""

@@ -1,0 +1,129 @@
+"""Keys, projects, limits, budgets and what they are enforced with; the hours of the ledger, summed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+_STRICT = {"sqlite_strict": True}
+_INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+_BYTES = sa.LargeBinary()
+
+
+def upgrade() -> None:
+    """Create the tables; times are ISO 8601 in UTC unless their name says otherwise, exact decimals are text."""
+    op.add_column("ledger", sa.Column("key_id", sa.Text))
+    op.drop_index("ledger_by_project", "ledger")
+    op.create_index("ledger_by_opening", "ledger", ["opened_at"])
+    _accounts()
+    _budgets()
+    _enforcement()
+    _usage_hours()
+    op.execute("INSERT INTO revision (one, number) VALUES (1, 1)")
+    op.execute(
+        "INSERT INTO projects (id, name, created_at) "
+        "VALUES ('proj-default', 'Default project', '2026-01-01T00:00:00.000000+00:00')"
+    )
+
+
+def _accounts() -> None:
+    # Grows with every change to what processes remember of the accounts, so that they notice.
+    _table("revision", _key("one", _INTEGER), _integer("number"))
+    _table("projects", _key("id"), *_texts("name", "created_at"), *_maybe("archived_at"))
+    _table("service_accounts", _key("id"), *_texts("project_id", "name", "created_at"))
+    _table(
+        "keys",
+        _key("id"),
+        sa.Column("digest", sa.Text, nullable=False, unique=True),
+        *_texts("kind"),
+        *_maybe("project_id", "service_account_id"),
+        *_texts("name", "masked", "scopes", "created_at"),
+        *_maybe("expires_at", "revoked_at", "last_used_at"),
+    )
+    op.create_index("keys_by_project", "keys", ["project_id"])
+    _table(
+        "limits",
+        _key("scope"),
+        _key("scope_id"),
+        *[sa.Column(name, _INTEGER) for name in ("requests_per_minute", "tokens_per_minute", "running")],
+    )
+
+
+def _budgets() -> None:
+    _table(
+        "budgets",
+        _key("id"),
+        # The organisation's budgets have the scope_id ''.
+        *_texts("scope", "scope_id", "unit", "amount", "every", "kind", "timezone", "emails", "created_at"),
+        *_maybe("currency", "subject_prefix"),
+    )
+    op.create_index("budgets_by_scope", "budgets", ["scope_id", "scope"])
+    # One row a budget and window, `id` being `budget_id@opens_at`.
+    _table("budget_windows", _key("id"), *_texts("budget_id", "opens_at", "closes_at", "spent"))
+    _table(
+        "alerts",
+        _key("id"),
+        *_texts("budget_id", "window_id"),
+        _integer("threshold"),
+        *_texts("recipients", "subject", "body", "created_at"),
+        *_maybe("sent_at"),
+        *[_integer(name) for name in ("tries", "due_ns", "claimed_until_ns")],
+        sa.UniqueConstraint("window_id", "threshold"),
+    )
+
+
+def _enforcement() -> None:
+    # What the requests of one process hold, by counter: `budget_id@opens_at`, or `running:` and a key's id.
+    _table("holds", _key("counter"), _key("owner"), *_texts("amount"))
+    # GCRA: the theoretical arrival time of each limited counter, in nanoseconds of the epoch.
+    _table("rates", _key("counter"), _integer("tat_ns"))
+    # PostgreSQL only: processes that live, and requests they have let in. With SQLite these are files.
+    _table("owners", _key("id"), _integer("lease_until_ns"))
+    _table("open_requests", _key("request_id"), *_texts("owner", "admission"))
+    _table(
+        "idempotency",
+        _key("project_id"),
+        _key("key"),
+        *_texts("digest", "owner", "request_id"),
+        _integer("expires_ns"),
+        sa.Column("status", _INTEGER),
+        *_maybe("headers"),
+        sa.Column("body", _BYTES),
+    )
+    op.create_index("idempotency_by_expiry", "idempotency", ["expires_ns"])
+
+
+def _usage_hours() -> None:
+    # Sums of the ledger by the hour in which requests were let in; each process has rows of its own, so that no two
+    # ever write the same one. The `_known` columns count the requests that have the figure.
+    _table(
+        "usage_hours",
+        *[_key(name) for name in ("hour", "owner", "project_id", "key_id", "subject", "model", "resolved_model")],
+        *[_key(name) for name in ("basis", "zone", "method")],
+        *[_integer(name) for name in ("requests", "failed", "tokens_known", "input_tokens", "output_tokens")],
+        *[_integer(name) for name in ("cached_tokens", "cost_known", "carbon_known", "carbon_tokens")],
+        *[_integer(name) for name in ("energy_known", "water_known")],
+        *_texts("cost_eur", "emissions_kg", "emissions_min_kg", "emissions_max_kg", "embodied_kg"),
+        *_texts("energy_kwh", "water_liters"),
+    )
+
+
+def _table(name: str, *parts: sa.Column[str] | sa.Column[int] | sa.Column[bytes] | sa.UniqueConstraint) -> None:
+    op.create_table(name, *parts, **_STRICT)
+
+
+def _key(name: str, kind: "sa.types.TypeEngine[int] | None" = None) -> sa.Column[str]:
+    return sa.Column(name, kind or sa.Text, primary_key=True, autoincrement=False)
+
+
+def _integer(name: str) -> sa.Column[int]:
+    return sa.Column(name, _INTEGER, nullable=False)
+
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+
+
+def _maybe(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text) for name in names]

@@ -1,0 +1,103 @@
+"""The database in a file: scripts run in one transaction, beside the writer of the hot path."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+from storage.database import open_to_read, open_to_write
+from storage.errors import StorageDown, UnitRefused
+from storage.script import Query, Rows, Script, T, Write
+from storage.transactions import write_rows
+
+
+class Sqlite:
+    """Runs scripts on the file, each in a thread and on a connection of its own: they are rare."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def clock_ns(self) -> int:
+        """Return the time that all who share this database agree on, in nanoseconds of the epoch."""
+        return time.time_ns()
+
+    async def write(self, script: Callable[[], Script[T]]) -> T:
+        """Run a script in one transaction, which survives a power cut once this returns.
+
+        Raises:
+            UnitRefused: A constraint refuses it; nothing of it is kept.
+            StorageDown: The database cannot be written now; nothing of it is kept.
+
+        """
+        return await asyncio.to_thread(self.write_now, script)
+
+    async def read(self, script: Callable[[], Script[T]]) -> T:
+        """Run a script that only reads, on one state of the database.
+
+        Raises:
+            StorageDown: The database cannot be read now.
+
+        """
+        return await asyncio.to_thread(self.read_now, script)
+
+    def write_now(self, script: Callable[[], Script[T]]) -> T:
+        """Do as `write`, in this thread."""
+        try:
+            with closing(open_to_write(self.path)) as connection:
+                return transact(connection, script())
+        except sqlite3.Error as cause:
+            raise StorageDown(str(cause)) from cause
+
+    def read_now(self, script: Callable[[], Script[T]]) -> T:
+        """Do as `read`, in this thread."""
+        try:
+            with closing(open_to_read(self.path)) as connection:
+                connection.execute("BEGIN")
+                return play(connection, script())
+        except sqlite3.Error as cause:
+            raise StorageDown(str(cause)) from cause
+
+    async def aclose(self) -> None:
+        """Nothing is held open."""
+
+
+def transact(connection: sqlite3.Connection, script: Script[T]) -> T:
+    """Play a script in a transaction of its own.
+
+    Raises:
+        UnitRefused: A constraint refuses it.
+        sqlite3.Error: The database cannot be written; nothing of it is kept either way.
+
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = play(connection, script)
+        connection.execute("COMMIT")
+    except BaseException as cause:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        if isinstance(cause, sqlite3.IntegrityError):
+            raise UnitRefused(str(cause)) from cause
+        raise
+    return result
+
+
+def play(connection: sqlite3.Connection, script: Script[T]) -> T:
+    """Run a script to its end inside the open transaction and return what it returns."""
+    try:
+        step = next(script)
+        while True:
+            step = script.send(_rows(connection, step))
+    except StopIteration as ended:
+        return ended.value
+    finally:
+        script.close()
+
+
+def _rows(connection: sqlite3.Connection, step: Query | Write) -> Rows:
+    if isinstance(step, Query):
+        return connection.execute(step.sql, step.values).fetchall()
+    write_rows(connection, step.statement, step.rows)
+    return []
