@@ -56,7 +56,9 @@ def _budgets() -> None:
         _key("id"),
         # The organisation's budgets have the scope_id ''.
         *_texts("scope", "scope_id", "unit", "amount", "every", "kind", "timezone", "emails", "created_at"),
-        *_maybe("currency", "subject_prefix"),
+        # `quoted` is the amount in `currency`, as it was given; `former` the counters of before the window was changed
+        # that requests still held then.
+        *_maybe("currency", "quoted", "subject_prefix", "former"),
     )
     op.create_index("budgets_by_scope", "budgets", ["scope_id", "scope"])
     # One row a budget and window, `id` being `budget_id@opens_at`.
