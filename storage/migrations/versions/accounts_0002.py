@@ -98,16 +98,17 @@ def _enforcement() -> None:
 
 def _usage_hours() -> None:
     # Sums of the ledger by the hour in which requests were let in; each process has rows of its own, so that no two
-    # ever write the same one. The `_known` columns count the requests that have the figure.
+    # ever write the same one. A sum is null when no request has the figure; the `_known` count those that have it.
     _table(
         "usage_hours",
         *[_key(name) for name in ("hour", "owner", "project_id", "key_id", "subject", "model", "resolved_model")],
         *[_key(name) for name in ("basis", "zone", "method")],
-        *[_integer(name) for name in ("requests", "failed", "tokens_known", "input_tokens", "output_tokens")],
-        *[_integer(name) for name in ("cached_tokens", "cost_known", "carbon_known", "carbon_tokens")],
-        *[_integer(name) for name in ("energy_known", "water_known")],
-        *_texts("cost_eur", "emissions_kg", "emissions_min_kg", "emissions_max_kg", "embodied_kg"),
-        *_texts("energy_kwh", "water_liters"),
+        *[_integer(name) for name in ("requests", "failed", "unknown", "carbon_known", "carbon_tokens")],
+        *[_integer(name) for name in ("energy_known", "embodied_known", "water_known")],
+        *[sa.Column(name, _INTEGER) for name in ("input_tokens", "output_tokens", "cached_tokens")],
+        *_maybe("cost_eur", "input_eur", "output_eur"),
+        *_maybe("emissions_kg", "emissions_min_kg", "emissions_max_kg"),
+        *_maybe("embodied_kg", "energy_kwh", "water_liters"),
     )
 
 
