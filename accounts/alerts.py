@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from accounts import alerts_store
 from accounts.alerts_store import Alert, Draft
-from accounts.budgets import Budget
+from accounts.budgets import Budget, window_id
+from accounts.decimals import EXACT
 from accounts.relay import is_address
 from accounts.windows import Window
 from storage.script import Database, Query, Script
@@ -29,12 +30,16 @@ _SPANS = {"day": "par jour", "month": "par mois"}
 
 
 class Spending(Struct, frozen=True):
-    """What stands in one window of a budget when a threshold is met; `window_id` is `budget_id@opens_at`."""
+    """What stands in one window of a budget, `spent` in its unit."""
 
     budget: Budget
-    window_id: str
     window: Window
     spent: Decimal
+
+    @property
+    def window_id(self) -> str:
+        """The name of the budget's window."""
+        return window_id(self.budget.id, self.window)
 
 
 def crossings(budget: Budget, spent_before: Decimal, spent_after: Decimal) -> tuple[int, ...]:
@@ -55,7 +60,7 @@ def crossings(budget: Budget, spent_before: Decimal, spent_after: Decimal) -> tu
 
 def _met(budget: Budget, threshold: int, spent: Decimal) -> bool:
     # Of a limit of nothing, the first spending meets every threshold.
-    return spent > 0 and spent * SPENT >= budget.amount * threshold
+    return spent > 0 and EXACT.multiply(spent, Decimal(SPENT)) >= EXACT.multiply(budget.amount, Decimal(threshold))
 
 
 def note(spending: Spending, threshold: int, now_ns: int) -> Script[None]:
@@ -90,9 +95,9 @@ def note_crossings(spending: Spending, spent_before: Decimal, now_ns: int) -> Sc
         yield from note(spending, threshold, now_ns)
 
 
-def alert_id(window_id: str, threshold: int) -> str:
+def alert_id(window: str, threshold: int) -> str:
     """Return the id of the one alert of a threshold in a window; its Message-ID is made of it, at every try."""
-    return f"alert_{hashlib.sha256(f'{window_id} {threshold}'.encode()).hexdigest()[:32]}"
+    return f"alert_{hashlib.sha256(f'{window} {threshold}'.encode()).hexdigest()[:32]}"
 
 
 def one_line(text: str) -> str:

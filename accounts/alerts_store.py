@@ -11,7 +11,8 @@ from storage.statement import Row
 
 KEPT_FOR = timedelta(days=400)
 _COLUMNS = (
-    "id, budget_id, window_id, threshold, recipients, unserved, subject, body, created_at, sent_at, tries, due_ns, failure"
+    "id, budget_id, window_id, threshold, recipients, unserved, subject, body, created_at, sent_at, tries, due_ns, "
+    "failure"
 )
 _INSERT = """
     INSERT INTO alerts (id, budget_id, window_id, threshold, recipients, unserved, subject, body, created_at, tries,

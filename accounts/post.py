@@ -75,7 +75,7 @@ class Post:
                     timeout=STEP_WITHIN_S,
                     tls_context=self._trust if relay.security != "none" else None,
                 )
-        except (SMTPException, OSError, TimeoutError) as cause:
+        except (SMTPException, OSError, TimeoutError, ValueError) as cause:
             _refuse(cause)
         return {address: f"the server answered {response.code}" for address, response in refused.items()}
 
@@ -145,7 +145,7 @@ class Sender:
         try:
             refused = await self._post.send(message_of(alert), alert.unserved)
         except MailRefused as failure:
-            refused = dict.fromkeys(alert.unserved, str(failure))
+            refused = dict.fromkeys(alert.unserved, failure.detail)
         now_ns = self._database.clock_ns()
         if not refused:
             self._told.clear()
