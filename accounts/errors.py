@@ -125,3 +125,19 @@ class BudgetSpent(AccountError):
 
 class FootprintUnknown(AccountError):
     """A hard budget in grams applies, and the footprint of this model cannot be bounded."""
+
+
+class AlertUnknown(AccountUnknown):
+    """There is no such alert."""
+
+
+class RelayWrong(AccountInvalid):
+    """Mail cannot be sent with this."""
+
+
+class MailRefused(AccountError):
+    """The mail server did not take it."""
+
+
+class IdempotencyKeyWrong(AccountInvalid):
+    """An Idempotency-Key has 1 to 255 printable ASCII characters and is sent once."""
