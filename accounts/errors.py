@@ -1,5 +1,7 @@
 """What can be wrong with what is asked of the accounts; each docstring is the text that callers read."""
 
+from accounts.gcra import Verdict
+
 
 class AccountError(Exception):
     """The accounts cannot do that.
@@ -87,3 +89,37 @@ class ProjectKept(AccountConflict):
 
 class ServiceAccountUnknown(AccountUnknown):
     """There is no such service account."""
+
+
+class RatesUnreachable(AccountError):
+    """The shared counters of the rate limits cannot be reached."""
+
+
+class RateExceeded(AccountError):
+    """The rate limit is reached; try again a little later.
+
+    Attributes:
+        verdict: How all limits stand; `verdict.refused` is the one that is reached.
+
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__()
+        self.verdict = verdict
+
+
+class TooManyRunning(AccountError):
+    """As many requests of this key run as it may have at once; try again when one has ended.
+
+    Attributes:
+        cap: How many may run at once.
+
+    """
+
+    def __init__(self, cap: int) -> None:
+        super().__init__()
+        self.cap = cap
+
+
+class LimitInvalid(AccountInvalid):
+    """A limit is a whole number from 1 to 1,000,000,000, or null for none."""
