@@ -1,28 +1,24 @@
-"""The limits of keys and projects: requests and tokens a minute, requests at once."""
+"""How fast a key or project may call: its limits, remembered until the accounts change."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from msgspec import Struct
 
-from msgspec import Meta, Struct
+from accounts.gcra import TOKENS, Rate
+from accounts.limits_store import (
+    Limit,
+    Scope,
+    change_limit,
+    check,
+    delete_limit,
+    read_all_limits,
+    read_limit,
+    read_limits,
+    write_limit,
+)
+from accounts.revision import Revision
+from storage.script import Database
 
-from accounts.errors import KeyUnknown, LimitInvalid, ProjectUnknown
-from accounts.gcra import Rate
-from accounts.revision import CHANGED, Revision
-from storage.script import Database, Query, Script
-
-MOST = 1_000_000_000
+REQUESTS = "requests:"
 MOST_REMEMBERED = 10_000
-
-Scope = Literal["key", "project"]
-Number = Annotated[int, Meta(ge=1, le=MOST)]
-
-
-class Limit(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one key or project may do; None where it has no limit of its own. Only keys have `concurrent_requests`."""
-
-    requests_per_minute: Number | None = None
-    tokens_per_minute: Number | None = None
-    concurrent_requests: Number | None = None
 
 
 class Applied(Struct, frozen=True):
@@ -52,8 +48,8 @@ class Limits:
     Args:
         database: Where they are kept.
         revision: Says whether what is remembered still holds.
-        default_rpm: Requests a minute of each key that has no such limit of its own, and of each project when its
-            caller has no key.
+        default_rpm: Requests a minute of each key that has no such limit of its own, and of each project whose caller
+            has no key.
         default_tpm: Tokens a minute, in the same way.
 
     """
@@ -84,7 +80,10 @@ class Limits:
             return known
         forgotten = self._forgotten
         found = await self._database.read(lambda: read_limits([("key", key_id or ""), ("project", project_id)]))
-        applied = self._combined(key_id, project_id, found)
+        key, project = found.get(("key", key_id or ""), Limit()), found.get(("project", project_id), Limit())
+        applied = _of_project(project_id, self._or_default(project))
+        if key_id is not None:
+            applied = _of_key(key_id, self._or_default(key), _of_project(project_id, project))
         # What was read before the last change may not be remembered after it.
         if forgotten == self._forgotten:
             if len(self._remembered) >= MOST_REMEMBERED:
@@ -101,16 +100,16 @@ class Limits:
             StorageDown: They cannot be read.
 
         """
-        return await self._database.read(lambda: _read_one(scope, scope_id))
+        return await self._database.read(lambda: read_limit(scope, scope_id))
 
-    async def all(self) -> list[tuple[Scope, str, Limit]]:
-        """Return everything that has limits of its own, with them.
+    async def read_all(self) -> list[tuple[Scope, str, Limit]]:
+        """Return every key and project that has limits of its own, with them.
 
         Raises:
             StorageDown: They cannot be read.
 
         """
-        return await self._database.read(_read_all)
+        return await self._database.read(read_all_limits)
 
     async def set(self, scope: Scope, scope_id: str, limit: Limit) -> Limit:
         """Give a key or project these limits, in place of those it had.
@@ -123,20 +122,20 @@ class Limits:
 
         """
         check(scope, limit)
-        return await self._database.write(lambda: _set(scope, scope_id, limit))
+        return await self._database.write(lambda: write_limit(scope, scope_id, limit))
 
-    async def change(self, scope: Scope, scope_id: str, requests: int | None, tokens: int | None) -> Limit:
-        """Change those of the limits a minute that are given, and keep the others.
+    async def change(self, scope: Scope, scope_id: str, given: Limit) -> Limit:
+        """Give a key or project those limits that are given, let it keep the others, and return them all.
 
         Raises:
-            LimitInvalid: A number is out of range.
+            LimitInvalid: As for `set`.
             KeyUnknown: There is no such key.
             ProjectUnknown: There is no such project.
             StorageDown: They cannot be written.
 
         """
-        check(scope, Limit(requests, tokens))
-        return await self._database.write(lambda: _change(scope, scope_id, requests, tokens))
+        check(scope, given)
+        return await self._database.write(lambda: change_limit(scope, scope_id, given))
 
     async def delete(self, scope: Scope, scope_id: str) -> None:
         """Take its own limits from a key or project.
@@ -147,23 +146,9 @@ class Limits:
             StorageDown: They cannot be written.
 
         """
-        await self._database.write(lambda: _delete(scope, scope_id))
+        await self._database.write(lambda: delete_limit(scope, scope_id))
 
-    def _combined(self, key_id: str | None, project_id: str, found: dict[tuple[str, str], Limit]) -> Applied:
-        key, project = found.get(("key", key_id or ""), Limit()), found.get(("project", project_id), Limit())
-        if key_id is None:
-            project = self._with_default(project)
-        else:
-            key = self._with_default(key)
-        owners = [(f"project:{project_id}", project)] if key_id is None else []
-        owners = owners or [(f"key:{key_id}", key), (f"project:{project_id}", project)]
-        return Applied(
-            tuple(Rate(f"requests:{name}", one.requests_per_minute, 1) for name, one in owners if one.requests_per_minute),
-            tuple((f"tokens:{name}", one.tokens_per_minute) for name, one in owners if one.tokens_per_minute),
-            key.concurrent_requests,
-        )
-
-    def _with_default(self, own: Limit) -> Limit:
+    def _or_default(self, own: Limit) -> Limit:
         return Limit(
             own.requests_per_minute or self._default.requests_per_minute,
             own.tokens_per_minute or self._default.tokens_per_minute,
@@ -175,24 +160,18 @@ class Limits:
         self._remembered.clear()
 
 
-def check(scope: Scope, limit: Limit) -> None:
-    """Check limits that no decoder has checked.
-
-    Raises:
-        LimitInvalid: A number is out of range, or a project is to have a limit that only keys have.
-
-    """
-    for name in limit.__struct_fields__:
-        value = getattr(limit, name)
-        if value is not None and not 1 <= value <= MOST:
-            raise LimitInvalid(param=name)
-    if scope == "project" and limit.concurrent_requests is not None:
-        raise LimitInvalid("only keys have concurrent_requests", param="concurrent_requests")
+def _of_project(project_id: str, limit: Limit) -> Applied:
+    return Applied(*_rates_of(f"project:{project_id}", limit), None)
 
 
-_COLUMNS = "scope, scope_id, requests_per_minute, tokens_per_minute, running"
-_SET = Query(
-    f"INSERT INTO limits ({_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (scope, scope_id) DO UPDATE SET "
-    "requests_per_minute = excluded.requests_per_minute, tokens_per_minute = excluded.tokens_per_minute, "
-    "running = excluded.running"
-)
+def _of_key(key_id: str, limit: Limit, project: Applied) -> Applied:
+    requests, tokens = _rates_of(f"key:{key_id}", limit)
+    return Applied(requests + project.requests, tokens + project.tokens, limit.concurrent_requests)
+
+
+def _rates_of(owner: str, limit: Limit) -> tuple[tuple[Rate, ...], tuple[tuple[str, int], ...]]:
+    requests, tokens = limit.requests_per_minute, limit.tokens_per_minute
+    return (
+        (Rate(REQUESTS + owner, requests, 1),) if requests else (),
+        ((TOKENS + owner, tokens),) if tokens else (),
+    )
