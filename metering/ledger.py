@@ -9,8 +9,8 @@ from msgspec import UNSET, DecodeError, Struct, json
 
 from metering import ledger_store
 from metering.receipt import CallRow, Receipt, RequestStatus
+from storage.clerk import Plain, Writer
 from storage.errors import StorageDown
-from storage.group_commit import GroupCommit
 from storage.journal import Journal, lines_in
 from storage.owners import buried, owners
 from storage.statement import Row
@@ -41,7 +41,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 class Ledger:
     """Where requests are opened and settled; `LedgerReader` reads what is there."""
 
-    def __init__(self, writer: GroupCommit, journal: Journal) -> None:
+    def __init__(self, writer: Writer, journal: Journal) -> None:
         self._writer = writer
         self._journal = journal
 
@@ -77,7 +77,7 @@ class Ledger:
             if not settled.cancelled() and settled.exception() is None:
                 self._journal.close(request_id)
 
-        settled = self._writer.submit(work, durable=True)
+        settled = self._writer.submit(Plain(work), durable=True)
         settled.add_done_callback(close)
         return settled
 

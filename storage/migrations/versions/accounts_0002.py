@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 def _accounts() -> None:
     # Grows with every change to what processes remember of the accounts, so that they notice.
-    _table("revision", _key("one", _INTEGER), _integer("number"))
+    _table("revision", sa.Column("one", _INTEGER, primary_key=True, autoincrement=False), _integer("number"))
     _table("projects", _key("id"), *_texts("name", "created_at"), *_maybe("archived_at"))
     _table("service_accounts", _key("id"), *_texts("project_id", "name", "created_at"))
     _table(
@@ -113,8 +113,8 @@ def _table(name: str, *parts: sa.Column[str] | sa.Column[int] | sa.Column[bytes]
     op.create_table(name, *parts, **_STRICT)
 
 
-def _key(name: str, kind: "sa.types.TypeEngine[int] | None" = None) -> sa.Column[str]:
-    return sa.Column(name, kind or sa.Text, primary_key=True, autoincrement=False)
+def _key(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, primary_key=True)
 
 
 def _integer(name: str) -> sa.Column[int]:
