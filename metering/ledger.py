@@ -4,10 +4,12 @@ from asyncio import Future
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 
 from msgspec import UNSET, DecodeError, Struct, json
 
 from metering import ledger_store
+from metering.hours import UPSERT_HOUR, Hours
 from metering.receipt import CallRow, Receipt, RequestStatus
 from storage.errors import StorageDown
 from storage.group_commit import GroupCommit
@@ -45,6 +47,7 @@ class Ledger:
     def __init__(self, writer: GroupCommit, journal: Journal) -> None:
         self._writer = writer
         self._journal = journal
+        self._hours = Hours(token_hex(8))
 
     @property
     def healthy(self) -> bool:
@@ -73,6 +76,9 @@ class Ledger:
         request_id = entry.admission.request_id
         work = [(ledger_store.APPEND, _entry_row(entry))]
         work += [(ledger_store.APPEND_CALL, _call_row(request_id, *call)) for call in enumerate(entry.receipt.calls)]
+        drafted = self._hours.draft([entry])
+        self._hours.keep(drafted)
+        work += [(UPSERT_HOUR, row) for row in drafted.rows]
 
         def close(settled: Future[None]) -> None:
             if not settled.cancelled() and settled.exception() is None:
@@ -107,9 +113,8 @@ def close_abandoned(database: Path, locks: Path, journals: Path) -> int:
                 journal = journals / owner
                 admitted = _admissions(lines_in(journal))
                 settled_at = _iso(datetime.now(UTC))
-                closed += ledger_store.close_as_unknown(
-                    database, [(each.request_id, *_who(each), settled_at) for each in admitted]
-                )
+                rows = [(each, (each.request_id, *_who(each), settled_at)) for each in admitted]
+                closed += ledger_store.close_as_unknown(database, rows, f"closed-{token_hex(8)}")
                 journal.unlink(missing_ok=True)
     return closed
 

@@ -1,14 +1,18 @@
-"""The ledger's SQL: what is written, what is closed for the dead, and what is read back."""
+"""The ledger's SQL: what is written, and what is closed for the dead."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from storage.database import open_to_read, open_to_write
+from metering.hours import UPSERT_HOUR, rows_of_closed
+from storage.database import open_to_write
 from storage.errors import StorageDown
 from storage.statement import Row, insert_into
+from storage.transactions import write_rows
+
+if TYPE_CHECKING:
+    from metering.ledger import Admission
 
 _WHO = ("opened_at", "route", "agent", "model", "project_id", "subject", "key_id")
 
@@ -37,25 +41,15 @@ _CLOSE_AS_UNKNOWN = f"""
     INSERT INTO ledger (request_id, {",".join(_WHO)}, settled_at, status)
     SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unknown' WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
 """  # noqa: S608 - names of ours, never input
-_READ = """
-    SELECT request_id, status, model, agent, input_tokens, output_tokens, cost_eur, emissions_kg, usage_source,
-           attempts, settled_at, project_id
-    FROM ledger WHERE settled_at >= ? ORDER BY position
-"""
-_READ_FIGURES = """
-    SELECT input_tokens, output_tokens, cost_eur, emissions_kg FROM ledger
-    WHERE project_id = ? AND settled_at >= ? AND settled_at < ? AND (? IS NULL OR model = ?)
-"""
-
-Rows = Iterator[tuple[Any, ...]]
 
 
-def close_as_unknown(database: Path, admitted: list[Row]) -> int:
-    """Append an entry without figures for each request that has none; return how many.
+def close_as_unknown(database: Path, admitted: "list[tuple[Admission, Row]]", owner: str) -> int:
+    """Append an entry without figures for each request that has none, and count it in its hour; return how many.
 
     Args:
         database: The ledger's file.
         admitted: For each request its id, who it was, and when it is settled.
+        owner: Of its hours; used once.
 
     Raises:
         StorageDown: The database cannot be written now; nothing was appended.
@@ -64,30 +58,13 @@ def close_as_unknown(database: Path, admitted: list[Row]) -> int:
     try:
         with closing(open_to_write(database)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            closed = connection.executemany(_CLOSE_AS_UNKNOWN, [(*row, row[0]) for row in admitted]).rowcount
+            closed = [
+                admission
+                for admission, row in admitted
+                if connection.execute(_CLOSE_AS_UNKNOWN, (*row, row[0])).rowcount
+            ]
+            write_rows(connection, UPSERT_HOUR, rows_of_closed(closed, owner))
             connection.execute("COMMIT")
-            return max(closed, 0)
-    except sqlite3.Error as cause:
-        raise StorageDown(str(cause)) from cause
-
-
-def read(database: Path, since: str) -> Rows:
-    """Yield the entries settled at `since` or later, in the order of the book.
-
-    Columns: request_id, status, model, agent, input and output tokens, euros, kilograms, usage source, attempts,
-    time of settling, project.
-    """
-    return _rows(database, _READ, (since,))
-
-
-def read_figures(database: Path, project_id: str, start: str, end: str, model: str | None) -> Rows:
-    """Yield input tokens, output tokens, euros and kilograms of a project's entries, `end` excluded."""
-    return _rows(database, _READ_FIGURES, (project_id, start, end, model, model))
-
-
-def _rows(database: Path, query: str, values: tuple[str | None, ...]) -> Rows:
-    try:
-        with closing(open_to_read(database)) as connection:
-            yield from connection.execute(query, values)
+            return len(closed)
     except sqlite3.Error as cause:
         raise StorageDown(str(cause)) from cause
