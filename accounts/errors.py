@@ -1,0 +1,89 @@
+"""What can be wrong with what is asked of the accounts; each docstring is the text that callers read."""
+
+
+class AccountError(Exception):
+    """The accounts cannot do that.
+
+    Args:
+        detail: What it is about, told after the text.
+        param: The field at fault.
+
+    """
+
+    def __init__(self, detail: str = "", *, param: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.param = param
+
+    def __str__(self) -> str:
+        """Return the docstring's first line, and what it is about."""
+        text = (type(self).__doc__ or "").partition("\n")[0]
+        return f"{text.removesuffix('.')}: {self.detail}." if self.detail else text
+
+
+class AccountInvalid(AccountError):
+    """This value is not allowed."""
+
+
+class AccountUnknown(AccountError):
+    """There is no such thing here."""
+
+
+class AccountForbidden(AccountError):
+    """This is not yours to give."""
+
+
+class AccountConflict(AccountError):
+    """This contradicts what is there."""
+
+
+class ScopeInvalid(AccountInvalid):
+    """There is no such scope; scopes are model:NAME, agent:NAME, surface:NAME, prompt_tools and keys."""
+
+
+class ScopeTooWide(AccountForbidden):
+    """No key gives more than it has."""
+
+
+class LifeInvalid(AccountInvalid):
+    """A key lives 1 to 31536000 seconds, or for ever when no life is given."""
+
+
+class LifeTooLong(AccountForbidden):
+    """No key gives a longer life than its own."""
+
+
+class NameInvalid(AccountInvalid):
+    """A name has 1 to 256 characters."""
+
+
+class IdInvalid(AccountInvalid):
+    """An id has 1 to 128 letters, digits, `-` and `_`."""
+
+
+class KeyUnknown(AccountUnknown):
+    """There is no such key."""
+
+
+class KeyEnded(AccountConflict):
+    """The key is revoked, expired or already rotated; make a new one."""
+
+
+class ProjectUnknown(AccountUnknown):
+    """There is no such project."""
+
+
+class ProjectTaken(AccountConflict):
+    """There is a project of this id already."""
+
+
+class ProjectArchived(AccountConflict):
+    """The project is archived."""
+
+
+class ProjectKept(AccountConflict):
+    """The default project cannot be archived."""
+
+
+class ServiceAccountUnknown(AccountUnknown):
+    """There is no such service account."""
