@@ -26,6 +26,7 @@ class Admission(Struct, frozen=True, kw_only=True):
     model: str
     project_id: str
     subject: str
+    key_id: str | None = None
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -126,7 +127,7 @@ def _iso(time: datetime) -> str:
     return time.isoformat(timespec="microseconds")
 
 
-def _who(admission: Admission) -> tuple[str, str, str, str, str, str]:
+def _who(admission: Admission) -> tuple[str, str, str, str, str, str, str | None]:
     return (
         _iso(admission.opened_at),
         admission.route,
@@ -134,6 +135,7 @@ def _who(admission: Admission) -> tuple[str, str, str, str, str, str]:
         admission.model,
         admission.project_id,
         admission.subject,
+        admission.key_id,
     )
 
 

@@ -10,7 +10,7 @@ from storage.database import open_to_read, open_to_write
 from storage.errors import StorageDown
 from storage.statement import Row, insert_into
 
-_WHO = ("opened_at", "route", "agent", "model", "project_id", "subject")
+_WHO = ("opened_at", "route", "agent", "model", "project_id", "subject", "key_id")
 
 APPEND = insert_into(
     "ledger",
@@ -35,7 +35,7 @@ APPEND_CALL = insert_into(
 
 _CLOSE_AS_UNKNOWN = f"""
     INSERT INTO ledger (request_id, {",".join(_WHO)}, settled_at, status)
-    SELECT ?, ?, ?, ?, ?, ?, ?, ?, 'unknown' WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unknown' WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
 """  # noqa: S608 - names of ours, never input
 _READ = """
     SELECT request_id, status, model, agent, input_tokens, output_tokens, cost_eur, emissions_kg, usage_source,
