@@ -8,7 +8,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from accounts.errors import AccountConflict, AccountError, AccountForbidden, AccountInvalid, AccountUnknown
+from accounts.errors import (
+    AccountConflict,
+    AccountError,
+    AccountForbidden,
+    AccountInvalid,
+    AccountUnknown,
+    RateExceeded,
+    TooManyRunning,
+)
 from agents.errors import (
     AgentError,
     AnswerCut,
@@ -19,6 +27,7 @@ from agents.errors import (
     ProviderTimeout,
 )
 from router.families import F1, F2, F3, Detail, Failure, Family, Fault, OpenAIFault, OpenAIProblem, Problem, as_body
+from router.limit_refusals import LIMITED, limit_refusal
 from router.texts import INVALID, NO_KEY, TEXTS, Text
 from storage.errors import StorageDown
 
@@ -43,6 +52,8 @@ STATUS: dict[type[Exception], str] = {
     AgentError: "provider_error",
     StorageDown: "overloaded",
     AccountError: "invalid_request",
+    RateExceeded: "rate_limited",
+    TooManyRunning: "rate_limited",
     AccountInvalid: "invalid_request",
     AccountUnknown: "not_found",
     AccountForbidden: "forbidden",
@@ -115,6 +126,9 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
         return error
     kinds = type(error).__mro__
     code = next((STATUS[kind] for kind in kinds if kind in STATUS), "internal")
+    if isinstance(error, LIMITED):
+        told = limit_refusal(error, family)
+        return Refused(code, told.reason, retry_after=told.retry_after, headers=told.headers, openai=told.openai)
     retry_after: Any = getattr(error, "retry_after", None)
     if retry_after is None and code in {"overloaded", "rate_limited"}:
         retry_after = RETRY_SOON
