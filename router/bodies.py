@@ -1,19 +1,11 @@
-<<<<<<< HEAD
 """What callers send to the cold routes: whole, bounded, closed, and refused in the language of the path."""
 
 from functools import cache
 from typing import Any, TypeVar, cast
-=======
-"""Bodies of the administration: decoded from their own bytes, so that a number keeps its digits, refused in English."""
-
-import re
-from typing import Any, TypeVar
->>>>>>> limits
 
 import msgspec
 from litestar import Request
 
-<<<<<<< HEAD
 from metering.middleware import Receive
 from router.decoding import ClientGone, decode, read_body, require_json
 from router.errors import Refused
@@ -73,38 +65,3 @@ def page_limit(request: Request[Any, Any, Any], most: int, usual: int) -> int:
         reason = say(f"« limit » doit être un entier de 1 à {most}", f"'limit' must be an integer from 1 to {most}")
         raise Refused("invalid_request", reason, param="limit", source="query")
     return int(text)
-=======
-from router.decoding import LONGEST_ECHO, require_json
-from router.errors import Refused
-
-T = TypeVar("T")
-
-WHERE = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
-FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>[^`]*)`")
-
-
-async def decoded(request: Request[Any, Any, Any], decoder: msgspec.json.Decoder[T]) -> T:
-    """Decode the body of a request.
-
-    Raises:
-        Refused: `invalid_request`, naming the field; `unsupported_media_type`.
-
-    """
-    require_json(request.scope["headers"])
-    try:
-        return decoder.decode(await request.body())
-    except msgspec.ValidationError as cause:
-        raise _fault(str(cause)) from cause
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
-        raise Refused("invalid_request", "the body is not valid JSON", param="body") from cause
-
-
-def _fault(text: str) -> Refused:
-    at = WHERE.search(text)
-    path = at["path"] if at else ""
-    text = text[: at.start()] if at else text
-    field = FIELD.match(text)
-    names = [name[:LONGEST_ECHO] for name in (path, field["name"] if field else "") if name]
-    where = ".".join(names) or "body"
-    return Refused("invalid_request", f"{where}: {text[: 4 * LONGEST_ECHO]}", param=where)
->>>>>>> limits
