@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -180,9 +180,9 @@ def drop(budget: Budget) -> Script[None]:
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """Which budgets to list, oldest first: those that have every value given, from past one of them on.
+    """Which budgets to list, in the order they were made or against it: those that have every value given.
 
-    Of `before` the last ones come, still oldest first.
+    `after` is the one that the list begins behind; of those ahead of `before` the last ones come.
     """
 
     scope: Scope | None = None
@@ -193,6 +193,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     limit: int = 20
     after: str | None = None
     before: str | None = None
+    order: Literal["asc", "desc"] = "asc"
 
 
 def listed(asked: Asked) -> Script[tuple[list[Budget], bool]]:
@@ -203,12 +204,15 @@ def listed(asked: Asked) -> Script[tuple[list[Budget], bool]]:
         if value is not None:
             tests.append(f"{column} = ?")
             values.append(value)
-    for sign, cursor in ((">", asked.after), ("<", asked.before)):
+    ahead, behind = ("<", ">") if asked.order == "asc" else (">", "<")
+    for sign, cursor in ((behind, asked.after), (ahead, asked.before)):
         if cursor is not None:
             tests.append(f"(created_at, id) {sign} (SELECT created_at, id FROM budgets WHERE id = ?)")  # noqa: S608 - ours
             values.append(cursor)
-    way = "DESC" if asked.before is not None else "ASC"
+    # What is just ahead of a budget is read from there backwards, and turned round.
+    backwards = asked.before is not None and asked.after is None
+    way = "DESC" if (asked.order == "desc") != backwards else "ASC"
     order = f"ORDER BY created_at {way}, id {way} LIMIT {asked.limit + 1}"
     rows = yield Query(f"{_SELECT} WHERE {' AND '.join(tests)} {order}", tuple(values))
     found = [_budget(row) for row in rows[: asked.limit]]
-    return (found[::-1] if asked.before is not None else found), len(rows) > asked.limit
+    return (found[::-1] if backwards else found), len(rows) > asked.limit

@@ -14,14 +14,14 @@ from litestar.datastructures import State
 from msgspec import json
 
 from metering.middleware import Metered
-from router.auth import GUARDS, require_credential
+from router.auth import GUARDS, require_admin, require_credential
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
-from router.routes import books, completion, discovery, health, tokens
+from router.routes import books, budgets, completion, discovery, health, spend_limits, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
-from router.wiring import House, build, completion_of, open_books, reader_of
+from router.wiring import House, budgets_of, build, completion_of, open_books, reader_of, spend_limits_of
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 COLD_ROUTES = (
@@ -36,6 +36,7 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
+ADMIN_ROUTES = (*budgets.ROUTES, *spend_limits.ROUTES)
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
@@ -66,7 +67,10 @@ def _end_with_parent() -> None:
 def create_app(house: House) -> Front:
     """Make the application around a house."""
     application = Litestar(
-        route_handlers=[Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()])],
+        route_handlers=[
+            Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()]),
+            Router("/", route_handlers=ADMIN_ROUTES, guards=[require_admin], middleware=[Frame()]),
+        ],
         exception_handlers={Exception: answer_error},
         lifespan=[_lifespan],
         openapi_config=None,
@@ -79,6 +83,7 @@ def create_app(house: House) -> Front:
 
 
 def _state(house: House) -> State:
+    own = budgets_of(house.settings)
     return State(
         {
             "house": house,
@@ -87,6 +92,8 @@ def _state(house: House) -> State:
             "scales": house.scales,
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
+            "budgets": own,
+            "spend_limits": spend_limits_of(own),
             "reader": reader_of(house.settings),
             "routes": COLD_ROUTES,
             "environment": house.settings.environment,

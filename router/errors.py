@@ -8,7 +8,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from accounts.errors import AccountConflict, AccountError, AccountForbidden, AccountInvalid, AccountUnknown
+from accounts.errors import (
+    AccountConflict,
+    AccountError,
+    AccountForbidden,
+    AccountInvalid,
+    AccountUnknown,
+    BudgetSpent,
+    FootprintUnknown,
+)
 from agents.errors import (
     AgentError,
     AnswerCut,
@@ -19,6 +27,7 @@ from agents.errors import (
     ProviderTimeout,
 )
 from router.families import F1, F2, F3, Detail, Failure, Family, Fault, OpenAIFault, OpenAIProblem, Problem, as_body
+from router.overspend import code_of, openai_of, reason_of
 from router.texts import INVALID, NO_KEY, TEXTS, Text
 from storage.errors import StorageDown
 
@@ -113,6 +122,8 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
     """Return what a caller may know of an error; anything unforeseen is `internal`, without its text."""
     if isinstance(error, Refused):
         return error
+    if isinstance(error, BudgetSpent | FootprintUnknown):
+        return Refused(code_of(error), reason_of(error, family), openai=openai_of(error))
     kinds = type(error).__mro__
     code = next((STATUS[kind] for kind in kinds if kind in STATUS), "internal")
     retry_after: Any = getattr(error, "retry_after", None)

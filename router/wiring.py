@@ -7,6 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from accounts.budgets import Budgets
+from accounts.spend_limits import SpendLimits
 from agents import PIPELINES
 from agents.errors import ModelUnavailable
 from agents.local.shelf import default_models_dir
@@ -41,6 +43,7 @@ from storage.group_commit import GroupCommit
 from storage.journal import Journal
 from storage.migrations import upgrade
 from storage.owners import Owner
+from storage.sqlite import Sqlite
 
 CLOSE_WITHIN_S = 10.0
 
@@ -208,3 +211,13 @@ def completion_of(house: House) -> Completion:
 def reader_of(settings: Settings) -> LedgerReader:
     """Return a reader of the books that works beside a running gateway and after it."""
     return LedgerReader(database_of(settings))
+
+
+def budgets_of(settings: Settings) -> Budgets:
+    """Return the budgets of the database of the books."""
+    return Budgets(Sqlite(database_of(settings)), settings.timezone)
+
+
+def spend_limits_of(budgets: Budgets) -> SpendLimits:
+    """Return the same budgets as the vendor's admin API has them."""
+    return SpendLimits(budgets, load_rates())
