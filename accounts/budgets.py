@@ -39,7 +39,7 @@ class Budgets:
 
     def __init__(self, database: Database, timezone: str, noticed_s: float = FRESH_FOR_S) -> None:
         self._database = database
-        self._noticed_s = noticed_s
+        self.noticed_s = noticed_s
         self.timezone = timezone
 
     async def create(self, new: NewBudget) -> BudgetState:
@@ -148,7 +148,7 @@ class Budgets:
         """Run a script that changes budgets; return when no process goes by what was before."""
         result = await self._database.write(script)
         # Nobody can be asked whether he has noticed; but whoever has not looked for so long asks the database.
-        await asyncio.sleep(self._noticed_s)
+        await asyncio.sleep(self.noticed_s)
         return result
 
     def _put(self, budget: Budget) -> Script[BudgetState]:
