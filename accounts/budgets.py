@@ -1,191 +1,134 @@
-"""Budgets made, read, changed and removed; each answer comes when it is in force in every process."""
+"""One budget: so many euros or grams a day or month, for the organisation, a project or a key; how it may be stated."""
 
-import asyncio
-from collections.abc import Callable
-from datetime import UTC, datetime
-from secrets import token_hex
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal, Inexact
+from typing import Literal
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from accounts import budgets_store as store
-from accounts.budget import Budget, BudgetChange, BudgetState, NewBudget, checked
-from accounts.budgets_store import Asked
-from accounts.errors import BudgetUnknown
-from accounts.revision import CHANGED, FRESH_FOR_S
-from accounts.spending import spent_in
-from accounts.windows import window_at
-from storage.script import Database, Script, T, Write
+from accounts.decimals import EXACT, as_text
+from accounts.errors import BudgetInvalid
+from accounts.windows import Every, Window, zone_named
 
-ID_BYTES = 12
+Scope = Literal["organization", "project", "key"]
+Unit = Literal["EUR", "gCO2e"]
+Kind = Literal["hard", "soft"]
 
-
-class Page(Struct, frozen=True):
-    """Some budgets in the order asked for, and whether more follow."""
-
-    states: list[BudgetState]
-    has_more: bool
+MOST = Decimal(10) ** 12
+SMALLEST = Decimal("1e-18")
+MOST_EMAILS = 20
+LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
+LONGEST_PREFIX = 100
+EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
-class Budgets:
-    """The budgets of one database.
+class Budget(Struct, frozen=True, kw_only=True):
+    """What may be spent of `unit` in each window: a hard one refuses what could pass it, a soft one tells.
 
-    Args:
-        database: Where they are kept.
-        timezone: IANA name, for budgets that name none.
-        noticed_s: Seconds after which no process uses what it remembered of before a change.
-
+    `scope_id` is '' for the organisation. `quoted` is the amount in `currency` as it was given, where that is not
+    `unit`. `former` are counters of before its window was changed, which requests held then: they still count.
     """
 
-    def __init__(self, database: Database, timezone: str, noticed_s: float = FRESH_FOR_S) -> None:
-        self._database = database
-        self.noticed_s = noticed_s
-        self.timezone = timezone
-
-    async def create(self, new: NewBudget) -> BudgetState:
-        """Make a budget; what the ledger says was spent in its window counts already.
-
-        Raises:
-            BudgetInvalid: Naming the field.
-            TimezoneUnknown: There is no such zone.
-            ProjectUnknown: There is no such project.
-            KeyUnknown: There is no such key.
-
-        """
-        budget = checked(
-            Budget(
-                id=new_id(),
-                scope=new.scope,
-                scope_id=new.scope_id or "",
-                unit=new.unit,
-                amount=new.limit,
-                every=new.window,
-                kind=new.kind,
-                timezone=self.timezone if new.timezone is None else new.timezone,
-                emails=new.emails,
-                created_at=self.now(),
-            )
-        )
-        return await self.write(lambda: self.begin(budget))
-
-    async def get(self, budget_id: str) -> BudgetState:
-        """Return a budget in its current window.
-
-        Raises:
-            BudgetUnknown: There is none of this id.
-
-        """
-
-        def script() -> Script[BudgetState]:
-            budget = found(budget_id, (yield from store.one(budget_id)))
-            return (yield from store.states([budget], self.now()))[0]
-
-        return await self._database.read(script)
-
-    async def list(self, asked: Asked) -> Page:
-        """Return budgets in their current windows."""
-
-        def script() -> Script[Page]:
-            budgets, more = yield from store.listed(asked)
-            return Page((yield from store.states(budgets, self.now())), more)
-
-        return await self._database.read(script)
-
-    async def change(self, budget_id: str, change: BudgetChange) -> BudgetState:
-        """Change a budget; with another window or time zone, what was spent is summed anew.
-
-        Raises:
-            BudgetUnknown: There is none of this id.
-            BudgetInvalid: Naming the field.
-            TimezoneUnknown: There is no such zone.
-
-        """
-
-        def script() -> Script[BudgetState]:
-            budget = found(budget_id, (yield from store.one_to_change(budget_id)))
-            return (yield from self.alter(budget, checked(changed(budget, change))))
-
-        return await self.write(script)
-
-    async def delete(self, budget_id: str) -> None:
-        """Remove a budget.
-
-        Raises:
-            BudgetUnknown: There is none of this id.
-
-        """
-
-        def script() -> Script[None]:
-            budget = found(budget_id, (yield from store.one_to_change(budget_id)))
-            yield from store.drop(budget)
-            yield CHANGED
-
-        await self.write(script)
-
-    def now(self) -> datetime:
-        """Return the time that all who share the database agree on."""
-        return datetime.fromtimestamp(self._database.clock_ns() / 1e9, UTC)
-
-    def begin(self, budget: Budget) -> Script[BudgetState]:
-        """Put a new budget in; part of the transaction of whoever makes one."""
-        yield from store.check_owner(budget.scope, budget.scope_id)
-        return (yield from self._put(budget))
-
-    def alter(self, old: Budget, new: Budget) -> Script[BudgetState]:
-        """Put a changed budget in; part of the transaction of whoever changes one."""
-        if (old.every, old.timezone) != (new.every, new.timezone):
-            former = yield from store.former_counters(old)
-            return (yield from self._put(replace(new, former=former)))
-        yield Write(store.PUT_BUDGET, [store.budget_row(new)])
-        yield CHANGED
-        return (yield from store.states([new], self.now()))[0]
-
-    async def read(self, script: Callable[[], Script[T]]) -> T:
-        """Run a script that only reads."""
-        return await self._database.read(script)
-
-    async def write(self, script: Callable[[], Script[T]]) -> T:
-        """Run a script that changes budgets; return when no process goes by what was before."""
-        result = await self._database.write(script)
-        # Nobody can be asked whether he has noticed; but whoever has not looked for so long asks the database.
-        await asyncio.sleep(self.noticed_s)
-        return result
-
-    def _put(self, budget: Budget) -> Script[BudgetState]:
-        moment = self.now()
-        window = window_at(moment, budget.every, budget.timezone)
-        amount = yield from spent_in(budget, window)
-        yield Write(store.PUT_BUDGET, [store.budget_row(budget)])
-        yield Write(store.PUT_WINDOW, [store.window_row(budget, window, amount)])
-        yield CHANGED
-        return (yield from store.states([budget], moment))[0]
+    id: str
+    scope: Scope
+    scope_id: str
+    unit: Unit
+    amount: Decimal
+    every: Every
+    kind: Kind
+    timezone: str
+    emails: tuple[str, ...]
+    created_at: datetime
+    currency: str | None = None
+    quoted: Decimal | None = None
+    subject_prefix: str | None = None
+    former: tuple[str, ...] = ()
 
 
-def new_id() -> str:
-    """Return an id that no other budget has."""
-    return f"bud_{token_hex(ID_BYTES)}"
+class BudgetState(Struct, frozen=True):
+    """A budget in its current window; `remaining` may be negative when it is soft or was lowered."""
+
+    budget: Budget
+    spent: Decimal
+    reserved: Decimal
+    resets_at: datetime
+
+    @property
+    def remaining(self) -> Decimal:
+        """What could still be let in."""
+        return EXACT.subtract(self.budget.amount, EXACT.add(self.spent, self.reserved))
 
 
-def found(budget_id: str, budget: Budget | None) -> Budget:
-    """Return the budget that was looked for.
+class NewBudget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A budget as it is asked for; without a time zone it gets the gateway's own."""
+
+    scope: Scope
+    unit: Unit
+    limit: Decimal
+    window: Every
+    kind: Kind
+    scope_id: str | None = None
+    emails: tuple[str, ...] = ()
+    timezone: str | None = None
+
+
+class BudgetChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What shall be different; what is left out stays."""
+
+    limit: Decimal | UnsetType = UNSET
+    window: Every | UnsetType = UNSET
+    kind: Kind | UnsetType = UNSET
+    emails: tuple[str, ...] | UnsetType = UNSET
+    timezone: str | UnsetType = UNSET
+
+
+def window_id(budget_id: str, window: Window) -> str:
+    """Return the name of a budget's window, which is also that of the counter of what is held of it."""
+    return f"{budget_id}@{window.opens_at.isoformat(timespec='microseconds')}"
+
+
+def counters_of(budget: Budget, window: Window) -> set[str]:
+    """Return the counters whose holds count against this window."""
+    return {window_id(budget.id, window), *budget.former}
+
+
+def checked(budget: Budget) -> Budget:
+    """Return the budget with its figures in plain notation and each address once.
 
     Raises:
-        BudgetUnknown: There is none.
+        BudgetInvalid: Naming the field.
+        TimezoneUnknown: There is no such zone.
 
     """
-    if budget is None:
-        raise BudgetUnknown(budget_id[:64])
-    return budget
+    zone_named(budget.timezone)
+    prefix = budget.subject_prefix
+    if prefix is not None and (len(prefix) > LONGEST_PREFIX or not prefix.isprintable()):
+        reason = f"a subject prefix has at most {LONGEST_PREFIX} printable characters"
+        raise BudgetInvalid(reason, param="subject_prefix")
+    if (budget.scope == "organization") != (not budget.scope_id):
+        reason = "give the id of the project or key; the organization has none"
+        raise BudgetInvalid(reason, param="scope_id")
+    return replace(budget, amount=_amount(budget.amount), emails=_addresses(budget.emails))
 
 
-def changed(budget: Budget, change: BudgetChange) -> Budget:
-    """Return the budget as it shall be; an amount in its own unit replaces one that was quoted in another."""
-    if change.limit is not UNSET:
-        budget = replace(budget, amount=change.limit, currency=None, quoted=None)
-    return replace(
-        budget,
-        every=budget.every if change.window is UNSET else change.window,
-        kind=budget.kind if change.kind is UNSET else change.kind,
-        emails=budget.emails if change.emails is UNSET else change.emails,
-        timezone=budget.timezone if change.timezone is UNSET else change.timezone,
-    )
+def _amount(amount: Decimal) -> Decimal:
+    try:
+        fits = amount.is_finite() and 0 < amount <= MOST and EXACT.quantize(amount, SMALLEST) > 0
+    except Inexact:
+        fits = False
+    if not fits:
+        raise BudgetInvalid("a limit is above 0, at most 1e12, and has at most 18 decimals", param="limit")
+    return Decimal(as_text(amount))
+
+
+def _addresses(emails: Iterable[str]) -> tuple[str, ...]:
+    once = tuple(dict.fromkeys(emails))
+    if len(once) > MOST_EMAILS:
+        raise BudgetInvalid(f"at most {MOST_EMAILS} addresses", param="emails")
+    for email in once:
+        if len(email) > LONGEST_EMAIL or not EMAIL.fullmatch(email):
+            raise BudgetInvalid(f"{email[:64]!r} is no e-mail address", param="emails")
+    return once

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from accounts.budget import Budget, BudgetState, Kind, Scope, Unit, counters_of, window_id
+from accounts.budgets import Budget, BudgetState, Kind, Scope, Unit, counters_of, window_id
 from accounts.decimals import EXACT, ZERO, as_text, total
 from accounts.errors import KeyUnknown, ProjectUnknown
 from accounts.windows import Every, Window, window_at

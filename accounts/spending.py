@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from accounts.budget import Budget
+from accounts.budgets import Budget
 from accounts.decimals import EXACT, ZERO
 from accounts.windows import Window
 from storage.script import Query, Script

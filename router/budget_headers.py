@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from accounts.budget import Unit
+from accounts.budgets import Unit
 from accounts.decimals import as_text
 
 NAMES: Mapping[Unit, bytes] = {"EUR": b"x-budget-eur-remaining", "gCO2e": b"x-budget-gco2eq-remaining"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from accounts.budgets import Budgets
+from accounts.budgeting import Budgets
 from accounts.spend_limits import SpendLimits
 from agents import PIPELINES
 from agents.errors import ModelUnavailable

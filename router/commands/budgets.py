@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from cyclopts import App
 
 if TYPE_CHECKING:
-    from accounts.budget import BudgetState
-    from accounts.budgets import Budgets
+    from accounts.budgets import BudgetState
+    from accounts.budgeting import Budgets
 
 T = TypeVar("T")
 Scope = Literal["organization", "project", "key"]
@@ -89,7 +89,7 @@ def create(  # noqa: PLR0913 - one an option of the command
         Print a JSON object.
 
     """
-    from accounts.budget import NewBudget  # noqa: PLC0415 - `--help` must be quick
+    from accounts.budgets import NewBudget  # noqa: PLC0415 - `--help` must be quick
 
     fields = {"unit": unit, "limit": limit, "window": window, "scope": scope, "kind": kind, "emails": email}
     new = _stated(NewBudget, fields | {"scope_id": scope_id, "timezone": timezone})
@@ -142,7 +142,7 @@ def change(
         Print a JSON object.
 
     """
-    from accounts.budget import BudgetChange  # noqa: PLC0415 - `--help` must be quick
+    from accounts.budgets import BudgetChange  # noqa: PLC0415 - `--help` must be quick
 
     given = {"limit": limit, "window": window, "kind": kind, "emails": email, "timezone": timezone}
     wanted = _stated(BudgetChange, {name: value for name, value in given.items() if value is not None})
@@ -179,7 +179,7 @@ def _stated(kind: type[T], fields: dict[str, Any]) -> T:
 
 def _run(work: "Callable[[Budgets], Awaitable[T]]") -> T:
     """Do something with the budgets, or say on stderr why not and exit with status 2."""
-    from accounts.budgets import Budgets  # noqa: PLC0415 - `--help` must be quick
+    from accounts.budgeting import Budgets  # noqa: PLC0415 - `--help` must be quick
     from accounts.errors import AccountError  # noqa: PLC0415 - same reason
     from router.cli import refuse, settings_of_process  # noqa: PLC0415 - it imports this module
     from router.wiring import database_of, database_url_of  # noqa: PLC0415 - `--help` must be quick

@@ -9,8 +9,8 @@ from litestar.params import FromQuery, QueryParameter
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from accounts.budget import BudgetChange, BudgetState, Kind, NewBudget, Scope, Unit
-from accounts.budgets import Budgets
+from accounts.budgets import BudgetChange, BudgetState, Kind, NewBudget, Scope, Unit
+from accounts.budgeting import Budgets
 from accounts.budgets_store import Asked
 from accounts.windows import Every
 from router.bodies import decoded

@@ -7,7 +7,7 @@ from litestar.params import FromQuery, QueryParameter
 from msgspec import Meta, Struct
 from msgspec.json import Decoder
 
-from accounts.budget import BudgetState
+from accounts.budgets import BudgetState
 from accounts.budgets_store import Asked
 from accounts.errors import BudgetInvalid
 from accounts.spend_limits import Alert, Currency, Owner, SpendLimits, Threshold, threshold_of

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
-from accounts.budget import BudgetState, NewBudget, window_id
+from accounts.budgets import BudgetState, NewBudget, window_id
 from accounts.budgets_store import PUT_HOLD
 from accounts.windows import window_at
 from storage.script import Database, Query, Script, Write

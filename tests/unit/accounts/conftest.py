@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.budgets import Budgets
+from accounts.budgeting import Budgets
 from storage.migrations import upgrade
 from storage.sqlite import Sqlite
 from tests.unit.accounts.book import Clocked

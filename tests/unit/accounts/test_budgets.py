@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.budget import BudgetChange
-from accounts.budgets import Budgets
+from accounts.budgets import BudgetChange
+from accounts.budgeting import Budgets
 from accounts.budgets_store import Asked, held, matching, spent
 from accounts.decimals import as_text, total
 from accounts.errors import BudgetInvalid, BudgetUnknown, KeyUnknown, ProjectUnknown, TimezoneUnknown
