@@ -3,6 +3,8 @@
 from datetime import datetime
 from decimal import Decimal
 
+from accounts.gcra import Verdict
+
 
 class AccountError(Exception):
     """The accounts cannot do that.
@@ -133,3 +135,53 @@ class BudgetSpent(AccountError):
 
 class FootprintUnknown(AccountError):
     """A hard budget in grams applies, and the footprint of this model cannot be bounded."""
+
+
+class AlertUnknown(AccountUnknown):
+    """There is no such alert."""
+
+
+class RelayWrong(AccountInvalid):
+    """Mail cannot be sent with this."""
+
+
+class MailRefused(AccountError):
+    """The mail server did not take it."""
+
+
+class IdempotencyKeyWrong(AccountInvalid):
+    """An Idempotency-Key has 1 to 255 printable ASCII characters and is sent once."""
+
+
+class RatesUnreachable(AccountError):
+    """The shared counters of the rate limits cannot be reached."""
+
+
+class RateExceeded(AccountError):
+    """The rate limit is reached; try again a little later.
+
+    Attributes:
+        verdict: How all limits stand; `verdict.refused` is the one that is reached.
+
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__()
+        self.verdict = verdict
+
+
+class TooManyRunning(AccountError):
+    """As many requests of this key run as it may have at once; try again when one has ended.
+
+    Attributes:
+        cap: How many may run at once.
+
+    """
+
+    def __init__(self, cap: int) -> None:
+        super().__init__()
+        self.cap = cap
+
+
+class LimitInvalid(AccountInvalid):
+    """A limit is a whole number from 1 to 1,000,000,000, or null for none."""

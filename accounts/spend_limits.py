@@ -8,8 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from accounts import budgets_store as store
-from accounts.budgets import SMALLEST, Budget, BudgetState, Scope, checked
 from accounts.budgeting import Budgets, Page, new_id
+from accounts.budgets import SMALLEST, Budget, BudgetState, Scope, checked
 from accounts.budgets_store import Asked
 from accounts.errors import SpendAlertUnknown, SpendLimitUnknown
 from accounts.revision import CHANGED

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from cyclopts import App
 
 if TYPE_CHECKING:
-    from accounts.budgets import BudgetState
     from accounts.budgeting import Budgets
+    from accounts.budgets import BudgetState
 
 T = TypeVar("T")
 Scope = Literal["organization", "project", "key"]

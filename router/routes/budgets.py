@@ -7,19 +7,16 @@ from typing import Annotated, Any
 from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromQuery, QueryParameter
 from msgspec import Struct
-from msgspec.json import Decoder
 
-from accounts.budgets import BudgetChange, BudgetState, Kind, NewBudget, Scope, Unit
 from accounts.budgeting import Budgets
+from accounts.budgets import BudgetChange, BudgetState, Kind, NewBudget, Scope, Unit
 from accounts.budgets_store import Asked
 from accounts.windows import Every
-from router.bodies import decoded
+from router.bodies import sent
 from router.framing import answers, as_json
 
 MOST_ROWS = 100
 PATH = "/v1/organization/budgets"
-_NEW = Decoder(NewBudget)
-_CHANGE = Decoder(BudgetChange)
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST_ROWS)]
 
@@ -67,7 +64,7 @@ class BudgetDeleted(Struct, frozen=True, kw_only=True):
 @post(PATH, status_code=200, tags=["budgets"], responses=answers(BudgetView))
 async def create_budget(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Make a budget; once this answers, it is in force in every process."""
-    new = await decoded(request, _NEW)
+    new = await sent(request, NewBudget)
     return _json(view_of(await _budgets(request).create(new)))
 
 
@@ -98,7 +95,7 @@ async def show_budget(request: Request[Any, Any, Any], budget_id: str) -> Respon
 @patch(PATH + "/{budget_id:str}", tags=["budgets"], responses=answers(BudgetView))
 async def change_budget(request: Request[Any, Any, Any], budget_id: str) -> Response[bytes]:
     """Change a budget; once this answers, the change is in force in every process."""
-    change = await decoded(request, _CHANGE)
+    change = await sent(request, BudgetChange)
     return _json(view_of(await _budgets(request).change(budget_id, change)))
 
 

@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal
 from litestar import Request, delete, get, post
 from litestar.params import FromQuery, QueryParameter
 from msgspec import Meta, Struct
-from msgspec.json import Decoder
 
 from accounts.budgets import BudgetState
 from accounts.budgets_store import Asked
 from accounts.errors import BudgetInvalid
 from accounts.spend_limits import Alert, Currency, Owner, SpendLimits, Threshold, threshold_of
-from router.bodies import decoded
+from router.bodies import sent
 
 ALL = "/v1/organization"
 PROJECT = "/v1/organization/projects/{project_id:str}"
@@ -99,10 +98,6 @@ class AlertDeleted(Struct, frozen=True, kw_only=True):
     deleted: bool = True
 
 
-_LIMIT = Decoder(NewLimit)
-_ALERT = Decoder(NewAlert)
-
-
 @get([ALL + LIMIT, PROJECT + LIMIT], tags=["budgets"])
 async def show_limit(request: Request[Any, Any, Any], project_id: str | None = None) -> SpendLimit:
     """Return the hard monthly limit in euros."""
@@ -113,7 +108,7 @@ async def show_limit(request: Request[Any, Any, Any], project_id: str | None = N
 @post([ALL + LIMIT, PROJECT + LIMIT], status_code=200, tags=["budgets"])
 async def set_limit(request: Request[Any, Any, Any], project_id: str | None = None) -> SpendLimit:
     """Set the hard monthly limit; dollars are turned into euros at the latest rate, once."""
-    owner, new = _owner(project_id), await decoded(request, _LIMIT)
+    owner, new = _owner(project_id), await sent(request, NewLimit)
     threshold = Threshold(new.threshold_amount, new.currency)
     return _limit_view(owner, await _limits(request).set_limit(owner, threshold))
 
@@ -146,7 +141,7 @@ async def list_alerts(
 @post([ALL + ALERTS, PROJECT + ALERTS], status_code=200, tags=["budgets"])
 async def create_alert(request: Request[Any, Any, Any], project_id: str | None = None) -> SpendAlert:
     """Make a soft monthly limit."""
-    owner, new = _owner(project_id), await decoded(request, _ALERT)
+    owner, new = _owner(project_id), await sent(request, NewAlert)
     return _alert_view(owner, await _limits(request).add_alert(owner, _asked(new)))
 
 
@@ -160,7 +155,7 @@ async def show_alert(request: Request[Any, Any, Any], alert_id: str, project_id:
 @post([ALL + ALERT, PROJECT + ALERT], status_code=200, tags=["budgets"])
 async def change_alert(request: Request[Any, Any, Any], alert_id: str, project_id: str | None = None) -> SpendAlert:
     """Put another soft monthly limit in the place of one."""
-    owner, new = _owner(project_id), await decoded(request, _ALERT)
+    owner, new = _owner(project_id), await sent(request, NewAlert)
     return _alert_view(owner, await _limits(request).change_alert(owner, alert_id, _asked(new)))
 
 

@@ -15,7 +15,7 @@ def upgrade() -> None:
     """Create the tables; times are ISO 8601 in UTC unless their name says otherwise, exact decimals are text."""
     op.add_column("ledger", sa.Column("key_id", sa.Text))
     op.drop_index("ledger_by_project", "ledger")
-    op.create_index("ledger_by_opening", "ledger", ["opened_at"])
+    op.create_index("ledger_by_opening", "ledger", ["opened_at", "position"])
     _accounts()
     _budgets()
     _enforcement()
@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 def _accounts() -> None:
     # Grows with every change to what processes remember of the accounts, so that they notice.
-    _table("revision", _key("one", _INTEGER), _integer("number"))
+    _table("revision", sa.Column("one", _INTEGER, primary_key=True, autoincrement=False), _integer("number"))
     _table("projects", _key("id"), *_texts("name", "created_at"), *_maybe("archived_at"))
     _table("service_accounts", _key("id"), *_texts("project_id", "name", "created_at"))
     _table(
@@ -42,6 +42,9 @@ def _accounts() -> None:
         *_maybe("expires_at", "revoked_at", "last_used_at"),
     )
     op.create_index("keys_by_project", "keys", ["project_id"])
+    # Values that a key had before it was rotated, as long as they still open.
+    _table("rotated_keys", _key("digest"), *_texts("key_id", "expires_at"))
+    op.create_index("rotated_keys_by_key", "rotated_keys", ["key_id"])
     _table(
         "limits",
         _key("scope"),
@@ -68,8 +71,8 @@ def _budgets() -> None:
         _key("id"),
         *_texts("budget_id", "window_id"),
         _integer("threshold"),
-        *_texts("recipients", "subject", "body", "created_at"),
-        *_maybe("sent_at"),
+        *_texts("recipients", "unserved", "subject", "body", "created_at"),
+        *_maybe("sent_at", "failure"),
         *[_integer(name) for name in ("tries", "due_ns", "claimed_until_ns")],
         sa.UniqueConstraint("window_id", "threshold"),
     )
@@ -98,16 +101,17 @@ def _enforcement() -> None:
 
 def _usage_hours() -> None:
     # Sums of the ledger by the hour in which requests were let in; each process has rows of its own, so that no two
-    # ever write the same one. The `_known` columns count the requests that have the figure.
+    # ever write the same one. A sum is null when no request has the figure; the `_known` count those that have it.
     _table(
         "usage_hours",
         *[_key(name) for name in ("hour", "owner", "project_id", "key_id", "subject", "model", "resolved_model")],
         *[_key(name) for name in ("basis", "zone", "method")],
-        *[_integer(name) for name in ("requests", "failed", "tokens_known", "input_tokens", "output_tokens")],
-        *[_integer(name) for name in ("cached_tokens", "cost_known", "carbon_known", "carbon_tokens")],
-        *[_integer(name) for name in ("energy_known", "water_known")],
-        *_texts("cost_eur", "emissions_kg", "emissions_min_kg", "emissions_max_kg", "embodied_kg"),
-        *_texts("energy_kwh", "water_liters"),
+        *[_integer(name) for name in ("requests", "failed", "unknown", "carbon_known", "carbon_tokens")],
+        *[_integer(name) for name in ("energy_known", "embodied_known", "water_known")],
+        *[sa.Column(name, _INTEGER) for name in ("input_tokens", "output_tokens", "cached_tokens")],
+        *_maybe("cost_eur", "input_eur", "output_eur"),
+        *_maybe("emissions_kg", "emissions_min_kg", "emissions_max_kg"),
+        *_maybe("embodied_kg", "energy_kwh", "water_liters"),
     )
 
 
@@ -115,8 +119,8 @@ def _table(name: str, *parts: sa.Column[str] | sa.Column[int] | sa.Column[bytes]
     op.create_table(name, *parts, **_STRICT)
 
 
-def _key(name: str, kind: "sa.types.TypeEngine[int] | None" = None) -> sa.Column[str]:
-    return sa.Column(name, kind or sa.Text, primary_key=True, autoincrement=False)
+def _key(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, primary_key=True)
 
 
 def _integer(name: str) -> sa.Column[int]:

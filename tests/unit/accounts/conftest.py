@@ -1,4 +1,4 @@
-"""A database at head whose clock stands still, and its budgets."""
+"""A database at head, one whose clock stands still, and its budgets."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +19,18 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Clocked:
+def database_path(tmp_path: Path) -> Path:
     path = tmp_path / "router.db"
     upgrade(f"sqlite:///{path}")
-    return Clocked(Sqlite(path), NOW)
+    return path
 
 
 @pytest.fixture
-def budgets(database: Clocked) -> Budgets:
+def clocked(database_path: Path) -> Clocked:
+    return Clocked(Sqlite(database_path), NOW)
+
+
+@pytest.fixture
+def budgets(clocked: Clocked) -> Budgets:
     """Budgets whose changes are in force at once: nobody else is there who could go by what was before."""
-    return Budgets(database, "Europe/Paris", noticed_s=0)
+    return Budgets(clocked, "Europe/Paris", noticed_s=0)

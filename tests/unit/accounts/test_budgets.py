@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.budgets import BudgetChange
 from accounts.budgeting import Budgets
+from accounts.budgets import BudgetChange
 from accounts.budgets_store import Asked, held, matching, spent
 from accounts.decimals import as_text, total
 from accounts.errors import BudgetInvalid, BudgetUnknown, KeyUnknown, ProjectUnknown, TimezoneUnknown
@@ -19,11 +19,11 @@ pytestmark = pytest.mark.anyio  # of the async ones
 HOUR = timedelta(hours=1)
 
 
-async def test_a_new_budget_starts_with_what_its_window_has_spent_already(database, budgets):
-    await settle(database, NOW - HOUR, euros="0.1")
-    await settle(database, datetime(2026, 11, 1, tzinfo=UTC), euros="0.000000000000000002")
-    await settle(database, datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC), euros="7")
-    await settle(database, NOW - HOUR)
+async def test_a_new_budget_starts_with_what_its_window_has_spent_already(clocked, budgets):
+    await settle(clocked, NOW - HOUR, euros="0.1")
+    await settle(clocked, datetime(2026, 11, 1, tzinfo=UTC), euros="0.000000000000000002")
+    await settle(clocked, datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC), euros="7")
+    await settle(clocked, NOW - HOUR)
 
     state = await budgets.create(new("20"))
 
@@ -33,20 +33,20 @@ async def test_a_new_budget_starts_with_what_its_window_has_spent_already(databa
     assert state.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
 
 
-async def test_grams_are_a_thousand_times_the_kilograms_of_the_ledger(database, budgets):
-    await settle(database, NOW - HOUR, euros="3", kilograms="1.2345678901234567E-7")
+async def test_grams_are_a_thousand_times_the_kilograms_of_the_ledger(clocked, budgets):
+    await settle(clocked, NOW - HOUR, euros="3", kilograms="1.2345678901234567E-7")
 
     state = await budgets.create(new("5", unit="gCO2e"))
 
     assert state.spent == Decimal("0.00012345678901234567")
 
 
-async def test_each_scope_counts_its_own_requests(database, budgets):
-    await add_project(database, "proj-a")
-    await add_key(database, "key_a", "proj-a")
-    await settle(database, NOW - HOUR, euros="1", project_id="proj-a", key_id="key_a")
-    await settle(database, NOW - HOUR, euros="2", project_id="proj-a")
-    await settle(database, NOW - HOUR, euros="4")
+async def test_each_scope_counts_its_own_requests(clocked, budgets):
+    await add_project(clocked, "proj-a")
+    await add_key(clocked, "key_a", "proj-a")
+    await settle(clocked, NOW - HOUR, euros="1", project_id="proj-a", key_id="key_a")
+    await settle(clocked, NOW - HOUR, euros="2", project_id="proj-a")
+    await settle(clocked, NOW - HOUR, euros="4")
 
     key = await budgets.create(new(scope="key", scope_id="key_a"))
     project = await budgets.create(new(scope="project", scope_id="proj-a"))
@@ -55,19 +55,19 @@ async def test_each_scope_counts_its_own_requests(database, budgets):
     assert [key.spent, project.spent, everything.spent] == [1, 3, 7]
 
 
-async def test_a_month_of_many_requests_is_summed_to_the_last_digit(database, budgets):
+async def test_a_month_of_many_requests_is_summed_to_the_last_digit(clocked, budgets):
     cost = "0.000000000000000007"
-    await settle_all(database, [(NOW - HOUR, cost, None, "proj-default", None)] * 25_000)
+    await settle_all(clocked, [(NOW - HOUR, cost, None, "proj-default", None)] * 25_000)
 
     state = await budgets.create(new())
 
     assert state.spent == 25_000 * Decimal(cost)
 
 
-async def test_what_all_processes_hold_is_reserved(database, budgets):
+async def test_what_all_processes_hold_is_reserved(clocked, budgets):
     state = await budgets.create(new("1"))
-    await hold(database, counter_of(state, NOW), "0.3", owner="one")
-    await hold(database, counter_of(state, NOW), "0.70000000000000000000001", owner="two")
+    await hold(clocked, counter_of(state, NOW), "0.3", owner="one")
+    await hold(clocked, counter_of(state, NOW), "0.70000000000000000000001", owner="two")
 
     state = await budgets.get(state.budget.id)
 
@@ -75,39 +75,39 @@ async def test_what_all_processes_hold_is_reserved(database, budgets):
     assert state.remaining == Decimal("-0.00000000000000000000001")
 
 
-async def test_a_new_window_begins_with_nothing_spent(database, budgets):
-    await settle(database, NOW - HOUR, euros="3")
+async def test_a_new_window_begins_with_nothing_spent(clocked, budgets):
+    await settle(clocked, NOW - HOUR, euros="3")
     state = await budgets.create(new("5", window="day", timezone="Europe/Paris"))
-    await hold(database, counter_of(state, NOW), "1")
+    await hold(clocked, counter_of(state, NOW), "1")
     assert state.resets_at == datetime(2026, 11, 22, 23, tzinfo=UTC)
 
-    database.now = state.resets_at
+    clocked.now = state.resets_at
     state = await budgets.get(state.budget.id)
 
     assert (state.spent, state.reserved, state.remaining) == (0, 0, 5)
     assert state.resets_at == datetime(2026, 11, 23, 23, tzinfo=UTC)
 
 
-async def test_another_window_counts_what_it_has_spent_and_what_is_still_held(database, budgets):
-    await settle(database, NOW - HOUR, euros="1")
-    await settle(database, NOW - 5 * HOUR, euros="2")
+async def test_another_window_counts_what_it_has_spent_and_what_is_still_held(clocked, budgets):
+    await settle(clocked, NOW - HOUR, euros="1")
+    await settle(clocked, NOW - 5 * HOUR, euros="2")
     state = await budgets.create(new("20", window="day"))
-    await hold(database, counter_of(state, NOW), "0.5")
+    await hold(clocked, counter_of(state, NOW), "0.5")
 
     monthly = await budgets.change(state.budget.id, BudgetChange(window="month"))
-    await hold(database, counter_of(monthly, NOW), "0.25", owner="two")
+    await hold(clocked, counter_of(monthly, NOW), "0.25", owner="two")
     monthly = await budgets.get(state.budget.id)
     # The process that held it releases it under the name it knew.
-    await hold(database, counter_of(state, NOW), "0")
+    await hold(clocked, counter_of(state, NOW), "0")
     released = await budgets.get(state.budget.id)
 
     assert (state.spent, monthly.spent) == (1, 3)
     assert (monthly.reserved, released.reserved) == (Decimal("0.75"), Decimal("0.25"))
 
 
-async def test_there_and_back_again_counts_nothing_twice(database, budgets):
+async def test_there_and_back_again_counts_nothing_twice(clocked, budgets):
     state = await budgets.create(new("20", window="day"))
-    await hold(database, counter_of(state, NOW), "0.5")
+    await hold(clocked, counter_of(state, NOW), "0.5")
 
     await budgets.change(state.budget.id, BudgetChange(window="month"))
     state = await budgets.change(state.budget.id, BudgetChange(window="day"))
@@ -115,8 +115,8 @@ async def test_there_and_back_again_counts_nothing_twice(database, budgets):
     assert state.reserved == Decimal("0.5")
 
 
-async def test_another_time_zone_moves_the_window(database, budgets):
-    await settle(database, datetime(2026, 11, 21, 23, 30, tzinfo=UTC), euros="1")
+async def test_another_time_zone_moves_the_window(clocked, budgets):
+    await settle(clocked, datetime(2026, 11, 21, 23, 30, tzinfo=UTC), euros="1")
     state = await budgets.create(new(window="day"))
 
     moved = await budgets.change(state.budget.id, BudgetChange(timezone="Europe/Paris"))
@@ -125,8 +125,8 @@ async def test_another_time_zone_moves_the_window(database, budgets):
     assert moved.resets_at == datetime(2026, 11, 22, 23, tzinfo=UTC)
 
 
-async def test_a_change_of_the_limit_leaves_the_rest_as_it_is(database, budgets):
-    await settle(database, NOW - HOUR, euros="1")
+async def test_a_change_of_the_limit_leaves_the_rest_as_it_is(clocked, budgets):
+    await settle(clocked, NOW - HOUR, euros="1")
     state = await budgets.create(new("20", emails=("a@example.org",)))
 
     changed = await budgets.change(state.budget.id, BudgetChange(limit=Decimal("0.5"), kind="soft"))
@@ -137,42 +137,42 @@ async def test_a_change_of_the_limit_leaves_the_rest_as_it_is(database, budgets)
     assert await budgets.get(state.budget.id) == changed
 
 
-async def test_a_deleted_budget_leaves_nothing_behind(database, budgets):
+async def test_a_deleted_budget_leaves_nothing_behind(clocked, budgets):
     state = await budgets.create(new())
-    await hold(database, counter_of(state, NOW), "1")
+    await hold(clocked, counter_of(state, NOW), "1")
 
     await budgets.delete(state.budget.id)
 
     with pytest.raises(BudgetUnknown):
         await budgets.get(state.budget.id)
-    assert await database.read(lambda: spent([counter_of(state, NOW)])) == {counter_of(state, NOW): 0}
-    assert await database.read(lambda: held([counter_of(state, NOW)])) == {counter_of(state, NOW): 0}
+    assert await clocked.read(lambda: spent([counter_of(state, NOW)])) == {counter_of(state, NOW): 0}
+    assert await clocked.read(lambda: held([counter_of(state, NOW)])) == {counter_of(state, NOW): 0}
     with pytest.raises(BudgetUnknown):
         await budgets.delete(state.budget.id)
 
 
-async def test_every_change_is_told_to_all_processes_before_it_is_answered(database):
-    budgets = Budgets(database, "UTC")
-    before = await revision_of(database)
+async def test_every_change_is_told_to_all_processes_before_it_is_answered(clocked):
+    budgets = Budgets(clocked, "UTC")
+    before = await revision_of(clocked)
 
     state = await budgets.create(new())
     await budgets.change(state.budget.id, BudgetChange(kind="soft"))
     await budgets.delete(state.budget.id)
 
-    assert await revision_of(database) == before + 3
+    assert await revision_of(clocked) == before + 3
     assert budgets.noticed_s == FRESH_FOR_S
 
 
-async def test_a_request_meets_the_budgets_of_its_project_its_key_and_all(database, budgets):
-    await add_project(database, "key_twin")
+async def test_a_request_meets_the_budgets_of_its_project_its_key_and_all(clocked, budgets):
+    await add_project(clocked, "key_twin")
     for key_id, project_id in (("key_a", "proj-a"), ("key_twin", "proj-default")):
-        await add_key(database, key_id, project_id)
+        await add_key(clocked, key_id, project_id)
     everything = await budgets.create(new())
     mine = await budgets.create(new(scope="key", scope_id="key_a", unit="gCO2e"))
     await budgets.create(new(scope="project", scope_id="key_twin"))
     await budgets.create(new(scope="project", scope_id="proj-default"))
 
-    met = await database.write(lambda: matching(["proj-a"], ["key_a", "key_twin"]))
+    met = await clocked.write(lambda: matching(["proj-a"], ["key_a", "key_twin"]))
 
     assert met == sorted([everything.budget, mine.budget], key=lambda budget: budget.id)
 
@@ -223,10 +223,10 @@ async def test_a_refused_change_changes_nothing(budgets):
     assert await budgets.get(state.budget.id) == state
 
 
-async def test_lists_are_cut_into_pages_in_both_directions(database, budgets):
+async def test_lists_are_cut_into_pages_in_both_directions(clocked, budgets):
     made = []
     for number in range(5):
-        database.now = NOW + timedelta(seconds=number)
+        clocked.now = NOW + timedelta(seconds=number)
         unit = "EUR" if number != 2 else "gCO2e"
         made.append((await budgets.create(new(unit=unit))).budget.id)
 
