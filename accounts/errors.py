@@ -103,6 +103,14 @@ class BudgetUnknown(AccountUnknown):
     """There is no such budget."""
 
 
+class SpendLimitUnknown(BudgetUnknown):
+    """No spend limit is set here."""
+
+
+class SpendAlertUnknown(BudgetUnknown):
+    """There is no such spend alert."""
+
+
 class BudgetInvalid(AccountInvalid):
     """A budget cannot be like this."""
 

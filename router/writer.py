@@ -2,8 +2,8 @@
 
 import time
 
-from agents.errors import ProviderBusy
 from accounts.gate import Hold
+from agents.errors import ProviderBusy
 from metering.meter import Meter
 from metering.middleware import Scope, Send
 from metering.prometheus import Metrics
