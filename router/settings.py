@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from msgspec import Meta, Struct
 
 from router.secrets import too_short, weakness
-from storage.database import sqlite_path
+from storage.database import check_url
 from storage.errors import DatabaseUnsupported
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -164,9 +164,9 @@ def _contradictions(settings: Settings) -> list[str]:
             "bind 127.0.0.1, or set ROUTER_ENVIRONMENT=production and a ROUTER_JWT_SECRET"
         )
     try:
-        sqlite_path(settings.database_url or "sqlite:///default")
-    except DatabaseUnsupported:
-        problems.append("ROUTER_DATABASE_URL: this version keeps its books in SQLite; give sqlite:///path or unset it")
+        check_url(settings.database_url or "sqlite:///default")
+    except DatabaseUnsupported as cause:
+        problems.append(f"ROUTER_DATABASE_URL: {str(cause).removeprefix('ROUTER_DATABASE_URL ')}")
     if settings.valkey_url and (fault := valkey_fault(settings.valkey_url)):
         problems.append(f"ROUTER_VALKEY_URL: {fault}")
     try:
