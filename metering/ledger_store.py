@@ -1,6 +1,7 @@
 """The ledger's SQL: what is written, and what is closed for the dead."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ _CLOSE_AS_UNKNOWN = f"""
 """  # noqa: S608 - names of ours, never input
 
 
-def close_as_unknown(database: Path, admitted: "list[tuple[Admission, Row]]", owner: str) -> int:
+def close_as_unknown(database: Path, admitted: "Sequence[tuple[Admission, Row]]", owner: str) -> int:
     """Append an entry without figures for each request that has none, and count it in its hour; return how many.
 
     Args:

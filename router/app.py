@@ -21,7 +21,7 @@ from router.openapi import describe
 from router.routes import books, completion, discovery, health, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
-from router.wiring import House, build, completion_of, open_books, reader_of
+from router.wiring import House, build, completion_of, open_books, reports_of
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 COLD_ROUTES = (
@@ -87,7 +87,7 @@ def _state(house: House) -> State:
             "scales": house.scales,
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
-            "reader": reader_of(house.settings),
+            "reports": reports_of(house.settings),
             "routes": COLD_ROUTES,
             "environment": house.settings.environment,
             "anonymous_tokens": house.settings.development,

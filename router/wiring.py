@@ -24,6 +24,7 @@ from metering.ledger_reader import LedgerReader
 from metering.meter import Books, Meter
 from metering.prometheus import Metrics
 from metering.reckoning import NOTHING, Scale
+from metering.reports import Reports
 from metering.tokens import Tokens
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CatalogueError
@@ -209,3 +210,8 @@ def completion_of(house: House) -> Completion:
 def reader_of(settings: Settings) -> LedgerReader:
     """Return a reader of the books that works beside a running gateway and after it."""
     return LedgerReader(Sqlite(database_of(settings)))
+
+
+def reports_of(settings: Settings) -> Reports:
+    """Return what answers reports."""
+    return Reports(Sqlite(database_of(settings)))

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations.hours import sum_hours
+
 revision = "0002"
 down_revision = "0001"
 
@@ -20,6 +22,7 @@ def upgrade() -> None:
     _budgets()
     _enforcement()
     _usage_hours()
+    sum_hours(op.get_bind())
     op.execute("INSERT INTO revision (one, number) VALUES (1, 1)")
     op.execute(
         "INSERT INTO projects (id, name, created_at) "
