@@ -30,13 +30,17 @@ CALLS = st.builds(
 # On the hour, a microsecond beside it, and anywhere.
 MOMENTS = st.builds(
     lambda minutes, micros: NOON + timedelta(minutes=minutes, microseconds=micros),
-    st.integers(0, SPAN_MINUTES) | st.integers(0, SPAN_MINUTES // 60).map(lambda hour: 60 * hour),
+    st.just(0) | st.integers(0, SPAN_MINUTES) | st.integers(0, SPAN_MINUTES // 60).map(lambda hour: 60 * hour),
     st.sampled_from([0, 0, 1, -1, 59_999_999]),
 )
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> Entry:
+    """Draw any entry, or one of those that differ in figures and times alone."""
+    if draw(st.booleans()):
+        alike = entry("", project_id="proj-a", cost=draw(EUROS), kg=draw(KILOGRAMS))
+        return structs.replace(alike, admission=structs.replace(alike.admission, opened_at=draw(MOMENTS)))
     calls: tuple[CallRow, ...] = tuple(draw(st.lists(CALLS, max_size=3)))
     plain = entry("", project_id=draw(st.sampled_from(["proj-a", "proj-b"])), model=draw(st.sampled_from(MODELS)))
     admitted = structs.replace(

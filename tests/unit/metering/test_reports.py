@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from metering.hours import Sums
-from metering.ledger import Entry
+from metering.ledger import Admission, Entry
 from metering.question import EVER, FOREVER, SPLIT_EURO, Question
 from metering.reports import Reports
 from storage.migrations import upgrade
@@ -81,3 +81,21 @@ async def test_entries_of_a_cut_hour_are_read_whole_however_many(folder):
     sums = await Reports(Sqlite(folder / "router.db")).total(question)
 
     assert (sums.requests, sums.cost_eur) == (many, many * CALL.cost_eur)
+
+
+@pytest.mark.anyio
+async def test_request_that_took_hours_adds_to_its_hour_and_overwrites_nothing(folder):
+    moments = [NOON, NOON + timedelta(hours=5), NOON, NOON]
+    entries = [
+        structs.replace(one, admission=opened_at(one, moment))
+        for one, moment in zip(named([entry("")] * 4), moments, strict=True)
+    ]
+
+    await kept(folder, *entries)
+
+    sums = await Reports(Sqlite(folder / "router.db")).total(Question(start=NOON, end=NOON + timedelta(hours=1)))
+    assert sums.requests == 3
+
+
+def opened_at(one: Entry, moment: datetime) -> Admission:
+    return structs.replace(one.admission, opened_at=moment)
