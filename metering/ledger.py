@@ -132,7 +132,7 @@ def _iso(time: datetime) -> str:
     return time.isoformat(timespec="microseconds")
 
 
-def _who(admission: Admission) -> tuple[str | None, ...]:
+def _who(admission: Admission) -> tuple[str, str, str, str, str, str, str | None]:
     return (
         _iso(admission.opened_at),
         admission.route,

@@ -12,7 +12,7 @@ HOUR = 13  # letters of a time in ISO 8601: 2026-11-21T12
 AT_A_TIME = 500  # rows
 _EXACT = Context(prec=2000, traps=[Inexact, InvalidOperation])
 
-_GROUP = ("project_id", "key_id", "subject", "model", "resolved_model", "basis", "zone", "method")
+_GROUP = ("project_id", "key_id", "subject", "model", "resolved_model", "basis", "zone", "method", "exchange")
 _COUNTS = (
     *("requests", "failed", "unknown", "carbon_known", "carbon_tokens", "energy_known", "embodied_known"),
     *("water_known", "input_tokens", "output_tokens", "cached_tokens"),
@@ -68,6 +68,7 @@ def _group(calls: list[Any]) -> tuple[str, ...]:
         *(entry["project_id"], entry["key_id"] or "", entry["subject"], entry["model"], entry["resolved_model"] or ""),
         *("+".join(sorted({call[name] for call in calls if call[name]})) for name in ("basis", "zone")),
         entry["method"] or "",
+        entry["exchange"] or "",
     )
 
 

@@ -45,6 +45,9 @@ def _accounts() -> None:
         *_maybe("expires_at", "revoked_at", "last_used_at"),
     )
     op.create_index("keys_by_project", "keys", ["project_id"])
+    # Values that a key had before it was rotated, as long as they still open.
+    _table("rotated_keys", _key("digest"), *_texts("key_id", "expires_at"))
+    op.create_index("rotated_keys_by_key", "rotated_keys", ["key_id"])
     _table(
         "limits",
         _key("scope"),
@@ -103,7 +106,7 @@ def _usage_hours() -> None:
     _table(
         "usage_hours",
         *[_key(name) for name in ("hour", "owner", "project_id", "key_id", "subject", "model", "resolved_model")],
-        *[_key(name) for name in ("basis", "zone", "method")],
+        *[_key(name) for name in ("basis", "zone", "method", "exchange")],
         *[_integer(name) for name in ("requests", "failed", "unknown", "carbon_known", "carbon_tokens")],
         *[_integer(name) for name in ("energy_known", "embodied_known", "water_known")],
         *[sa.Column(name, _INTEGER) for name in ("input_tokens", "output_tokens", "cached_tokens")],

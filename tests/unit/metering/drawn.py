@@ -4,14 +4,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from metering.ledger import Entry
 from metering.question import CARBON, EVER, FOREVER, SPLIT_EURO, Question
-from metering.receipt import CallRow
+from metering.receipt import CallRow, Rate
 from tests.unit.metering.samples import CALL, NOON, entry
 
-COLUMNS = ("project_id", "key_id", "subject", "model", "resolved_model", "method", "basis", "zone")
+COLUMNS = ("project_id", "key_id", "subject", "model", "resolved_model", "method", "basis", "zone", "exchange")
 AMOUNTS = SPLIT_EURO + CARBON
 MODELS = ("gpt-4o", "mistral-large-latest")
 SPAN_MINUTES = 3 * 24 * 60
@@ -56,6 +56,7 @@ def requests(draw: st.DrawFn) -> Entry:
         emissions_range=draw(st.sampled_from([None, plain.receipt.emissions_range])),
         energy_kwh=draw(KILOGRAMS),
         embodied_kg=draw(KILOGRAMS),
+        exchange=draw(st.sampled_from([UNSET, {"USD": Rate(Decimal("1.1603"), "2026-11-20")}])),
         method=draw(st.sampled_from(["ecologits==0.11.3", "ecologits==0.12.0"])),
         resolved_model=draw(st.sampled_from(MODELS)),
         pricing=structs.replace(plain.receipt.pricing, total_cost=draw(EUROS)),
