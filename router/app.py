@@ -15,6 +15,8 @@ from msgspec import json
 
 from metering.middleware import Metered
 from router.auth import GUARDS, require_admin, require_credential
+from metering.reports import Reports
+from router.auth import GUARDS, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
@@ -24,6 +26,7 @@ from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
 from router.tenancy import tokens_of
 from router.wiring import House, budgets_of, build, completion_of, open_books, open_tenancy, reader_of, spend_limits_of
+from router.wiring import House, build, completion_of, open_books, open_tenancy
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 COLD_ROUTES = (
@@ -94,7 +97,6 @@ def _state(house: House) -> State:
             "scales": house.scales,
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
-            "reader": reader_of(house.settings),
             "routes": COLD_ROUTES,
             "environment": house.settings.environment,
             "anonymous_tokens": house.settings.development,
@@ -116,6 +118,7 @@ async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
             application.state[name] = getattr(tenancy, name)
         application.state.budgets = budgets_of(house, tenancy)
         application.state.spend_limits = spend_limits_of(application.state.budgets)
+        application.state.reports = Reports(tenancy.database)
         front: Front = application.state.front
         front.mount(completion.ROUTE, Metered(completion_of(house, tenancy), opened))
         # What was made at start-up lives as long as the process: the collector need not look at it again.
