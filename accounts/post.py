@@ -29,6 +29,15 @@ CLAIM_S = 120.0  # longer than sending may take; then another sender tries
 BACKOFF_S = (30.0, 120.0, 600.0, 3600.0, 6 * 3600.0)  # after the first failure, the second, ...; then the last again
 FORGET_EVERY_S = 6 * 3600.0
 _NS = 1_000_000_000
+# The narrower kind first; the library wraps some of them in its own.
+_FAILURES: tuple[tuple[type[BaseException], str], ...] = (
+    (ssl.SSLCertVerificationError, "the server's certificate is not trusted"),
+    (ssl.SSLError, "the server does not speak TLS as it should"),
+    (TimeoutError, "the server takes too long"),
+    (aiosmtplib.SMTPNotSupported, "the server offers no such TLS or log-in"),
+    (OSError, "the server cannot be reached, or hung up"),
+    (Exception, "the server or the mail is not as it should be"),
+)
 
 
 class Post:
@@ -90,7 +99,7 @@ def failure_of(error: BaseException) -> str:
         return f"the server answered {error.recipients[0].code}"
     if isinstance(error, SMTPResponseException):
         return f"the server answered {error.code}"
-    return type(error).__name__
+    return next(text for kind, text in _FAILURES if isinstance(error, kind) or isinstance(error.__cause__, kind))
 
 
 def message_of(alert: Alert) -> EmailMessage:
