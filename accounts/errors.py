@@ -3,6 +3,8 @@
 from datetime import datetime
 from decimal import Decimal
 
+from accounts.gcra import Verdict
+
 
 class AccountError(Exception):
     """The accounts cannot do that.
@@ -141,3 +143,29 @@ class MailRefused(AccountError):
 
 class IdempotencyKeyWrong(AccountInvalid):
     """An Idempotency-Key has 1 to 255 printable ASCII characters and is sent once."""
+
+
+class RateExceeded(AccountError):
+    """The rate limit is reached; try again a little later.
+
+    Attributes:
+        verdict: How all limits stand; `verdict.refused` is the one that is reached.
+
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__()
+        self.verdict = verdict
+
+
+class TooManyRunning(AccountError):
+    """As many requests of this key run as it may have at once; try again when one has ended.
+
+    Attributes:
+        cap: How many may run at once.
+
+    """
+
+    def __init__(self, cap: int) -> None:
+        super().__init__()
+        self.cap = cap
