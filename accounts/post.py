@@ -4,11 +4,13 @@ import asyncio
 import logging
 import ssl
 from contextlib import suppress
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from typing import NoReturn
+from uuid import uuid4
 
 import aiosmtplib
 from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
@@ -16,7 +18,7 @@ from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseExcepti
 from accounts import alerts_store
 from accounts.alerts_store import Alert
 from accounts.errors import MailRefused
-from accounts.relay import Relay
+from accounts.relay import Relay, relay_of, sender_of
 from storage.errors import StorageDown
 from storage.script import Database
 
@@ -89,6 +91,16 @@ class Post:
         return {address: f"the server answered {response.code}" for address, response in refused.items()}
 
 
+def post_to(url: str, mail_from: str) -> Post:
+    """Return what hands mails to the relay of a URL, from an address, both as they are set.
+
+    Raises:
+        RelayWrong: One of them is not as it must be.
+
+    """
+    return Post(relay_of(url), sender_of(mail_from))
+
+
 def _refuse(cause: Exception) -> NoReturn:
     raise MailRefused(failure_of(cause)) from cause
 
@@ -111,6 +123,17 @@ def message_of(alert: Alert) -> EmailMessage:
     message["To"] = ", ".join(alert.recipients)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(alert.body, cte="quoted-printable")
+    return message
+
+
+def test_message(to: str) -> EmailMessage:
+    """Return a mail that says that mails arrive."""
+    message = EmailMessage(policy=SMTP)
+    message["Message-ID"] = f"<test_{uuid4().hex}@alerts.routeur-ia>"
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Subject"] = "[Routeur IA] Message d'essai"
+    message["To"] = to
+    message.set_content("Les alertes de budget arrivent à cette adresse.\n", cte="quoted-printable")
     return message
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.alerts import Spending
-from accounts.budgets import Budget
+from accounts.budgets import Budget, window_id
 from accounts.windows import window_at
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -29,4 +29,5 @@ def budget(**changes: Any) -> Budget:
 
 def spending(spent: str, of: Budget | None = None) -> Spending:
     of = of or budget()
-    return Spending(of, window_at(NOON, of.every, of.timezone), Decimal(spent))
+    window = window_at(NOON, of.every, of.timezone)
+    return Spending(of, window_id(of.id, window), window, Decimal(spent))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.alerts import Alerts, Spending, body_of, crossings, note_crossings, subject_of
+from accounts.alerts import Alerts, Spending, body_of, crossings, note, note_crossings, subject_of
 from accounts.alerts_store import Alert
 from accounts.budgets import Budget
 from accounts.errors import AlertUnknown
@@ -106,9 +106,10 @@ async def test_an_alert_is_left_with_what_caused_it_or_not_at_all(database: Data
 
 
 async def test_a_hard_budget_tells_once_that_it_refuses(database: Database) -> None:
-    alerts = Alerts(database)
+    def refuse() -> Script[None]:
+        yield from note(spending("9.7"), 100, database.clock_ns())
 
-    await asyncio.gather(*[alerts.refused(spending("9.7")) for _ in range(5)])
+    await asyncio.gather(*[database.write(refuse) for _ in range(5)])
     await spend(database, "9.7", spending("10"))
 
     assert [(alert.threshold, alert.state) for alert in await listed(database)] == [(100, "waiting")]

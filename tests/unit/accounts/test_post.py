@@ -141,6 +141,7 @@ async def test_two_senders_at_once_send_each_mail_once(database: Later) -> None:
         pair = [asyncio.create_task(sender(database, mailbox).run()) for _ in range(2)]
         while any(alert.state != "sent" for alert in await Alerts(database).listed(10)):
             await asyncio.to_thread(mailbox.took.wait, 0.1)
+            assert not [task for task in pair if task.done()]
         for task in pair:
             task.cancel()
         await asyncio.gather(*pair, return_exceptions=True)

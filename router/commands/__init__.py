@@ -1,0 +1,1 @@
+"""Command groups of `router`, one file each."""
