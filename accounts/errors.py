@@ -169,3 +169,13 @@ class TooManyRunning(AccountError):
     def __init__(self, cap: int) -> None:
         super().__init__()
         self.cap = cap
+
+
+class IdempotencyKeyReused(AccountConflict):
+    """This Idempotency-Key was sent with another request before; give each request a key of its own."""
+
+
+class RequestRunning(AccountConflict):
+    """A request with this Idempotency-Key is being served; try again for its answer."""
+
+    retry_after = 1.0
