@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from accounts.errors import RelayWrong
 from accounts.relay import relay_of, sender_of
 from router.secrets import too_short, weakness
-from storage.database import sqlite_path
+from storage.database import check_url
 from storage.errors import DatabaseUnsupported
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -162,9 +162,9 @@ def _contradictions(settings: Settings) -> list[str]:
             "bind 127.0.0.1, or set ROUTER_ENVIRONMENT=production and a ROUTER_JWT_SECRET"
         )
     try:
-        sqlite_path(settings.database_url or "sqlite:///default")
-    except DatabaseUnsupported:
-        problems.append("ROUTER_DATABASE_URL: this version keeps its books in SQLite; give sqlite:///path or unset it")
+        check_url(settings.database_url or "sqlite:///default")
+    except DatabaseUnsupported as cause:
+        problems.append(f"ROUTER_DATABASE_URL: {str(cause).removeprefix('ROUTER_DATABASE_URL ')}")
     try:
         ZoneInfo(settings.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -80,7 +80,9 @@ def _enforcement() -> None:
     _table("holds", _key("counter"), _key("owner"), *_texts("amount"))
     # GCRA: the theoretical arrival time of each limited counter, in nanoseconds of the epoch.
     _table("rates", _key("counter"), _integer("tat_ns"))
-    # PostgreSQL only: processes that live, and requests they have let in. With SQLite these are files.
+    # PostgreSQL only: what tells a commit that was lost from one that is in (`storage/postgres_session.py`), processes
+    # that live, and requests they have let in. With SQLite the latter are files.
+    _table("commits", _key("id"), _integer("at_ns"))
     _table("owners", _key("id"), _integer("lease_until_ns"))
     _table("open_requests", _key("request_id"), *_texts("owner", "admission"))
     _table(
