@@ -188,3 +188,11 @@ class TooManyRunning(AccountError):
 
 class LimitInvalid(AccountInvalid):
     """A limit is a whole number from 1 to 1,000,000,000, or null for none."""
+class IdempotencyKeyReused(AccountConflict):
+    """This Idempotency-Key was sent with another request before; give each request a key of its own."""
+
+
+class RequestRunning(AccountConflict):
+    """A request with this Idempotency-Key is being served; try again for its answer."""
+
+    retry_after = 1.0
