@@ -68,16 +68,6 @@ class House(Struct, frozen=True, kw_only=True):
     planner: Model | None
 
 
-def database_url_of(settings: Settings) -> str:
-    """Return where the books are kept."""
-    return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'router.db'}"
-
-
-def database_of(settings: Settings) -> Path:
-    """Return the file of the books."""
-    return sqlite_path(database_url_of(settings))
-
-
 def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint | None) -> House:
     """Put the house together, without touching network or disk but for the tables and the secrets.
 
@@ -160,68 +150,3 @@ def _planner(settings: Settings, menu: Menu) -> Model | None:
         raise SettingsWrong(["ROUTER_V1_PLANNER: no such model; name one of the catalogue or unset it"]) from cause
     except ModelUnavailable as cause:
         raise SettingsWrong(["ROUTER_V1_PLANNER: its provider has no key; set it, or name another model"]) from cause
-
-
-async def open_books(house: House, stack: AsyncExitStack) -> Books:
-    """Open the ledger and close what dead processes left open; the stack closes everything again."""
-    settings = house.settings
-    upgrade(database_url_of(settings))
-    database = database_of(settings)
-    locks, journals = settings.data_dir / "owners", settings.data_dir / "journals"
-    abandoned = close_abandoned(database, locks, journals)
-    if abandoned:
-        house.metrics.unmetered.labels("process_died").inc(abandoned)
-    owner = Owner(locks)
-    stack.callback(owner.close)
-    journal = Journal(journals / owner.id)
-    stack.callback(journal.end)
-    writer = GroupCommit(database)
-    stack.push_async_callback(writer.close, CLOSE_WITHIN_S)
-    tokens = Tokens((settings.models_dir or default_models_dir()) / "tokenizers")
-    stack.callback(tokens.close)
-    for connection in house.connections.values():
-        stack.push_async_callback(connection.chat.aclose)
-    books = Books(house.scales, Ledger(writer, journal), house.metrics, tokens)
-    stack.push_async_callback(books.drain)
-    return books
-
-
-async def open_tenancy(house: House, stack: AsyncExitStack) -> Tenancy:
-    """Open keys and projects beside the books, and keep them watched until the stack closes."""
-    database = Sqlite(database_of(house.settings))
-    stack.push_async_callback(database.aclose)
-    tenancy = tenancy_of(house.settings, database)
-    await keep_watch(tenancy, stack)
-    return tenancy
-
-
-def completion_of(house: House, tenancy: Tenancy) -> Completion:
-    """Return the application behind `POST /completion`."""
-    policies = {name: connection.policy for name, connection in house.connections.items()}
-
-    def models(meter: Meter) -> Models:
-        return Models(house.switchboard, policies, meter)
-
-    return Completion(
-        authenticator=tenancy.authenticator,
-        menu=house.menu,
-        models=models,
-        metrics=house.metrics,
-        planner=house.planner,
-        projects=ProjectChoice(tenancy.projects, development=house.settings.development),
-    )
-
-
-def reader_of(settings: Settings) -> LedgerReader:
-    """Return a reader of the books that works beside a running gateway and after it."""
-    return LedgerReader(database_of(settings))
-
-
-def budgets_of(house: House, tenancy: Tenancy) -> Budgets:
-    """Return the budgets of the database that knows who may call."""
-    return Budgets(tenancy.database, house.settings.timezone)
-
-
-def spend_limits_of(budgets: Budgets) -> SpendLimits:
-    """Return the same budgets as the vendor's admin API has them."""
-    return SpendLimits(budgets, load_rates())
