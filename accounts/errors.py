@@ -3,7 +3,6 @@
 from datetime import datetime
 from decimal import Decimal
 
-from accounts.gcra import Verdict
 from accounts.gcra import Level, Verdict
 
 
@@ -188,6 +187,8 @@ class TooManyRunning(AccountError):
 
 class LimitInvalid(AccountInvalid):
     """A limit is a whole number from 1 to 1,000,000,000, or null for none."""
+
+
 class IdempotencyKeyReused(AccountConflict):
     """This Idempotency-Key was sent with another request before; give each request a key of its own."""
 
