@@ -20,7 +20,7 @@ from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
 from router.opening import completion_of, open_house, state_of
-from router.routes import books, budgets, completion, discovery, health, spend_limits, tokens
+from router.routes import alerts, books, budgets, completion, discovery, health, limits, spend_limits, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
 from router.tenancy import tokens_of
@@ -39,7 +39,7 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
-ADMIN_ROUTES = (*budgets.ROUTES, *spend_limits.ROUTES)
+ADMIN_ROUTES = (*budgets.ROUTES, *spend_limits.ROUTES, *limits.ROUTES, alerts.list_alerts)
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
