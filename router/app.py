@@ -4,31 +4,45 @@ import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from threading import Thread
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from msgspec import json
 
 from metering.middleware import Metered
-from router.auth import GUARDS, require_credential
+from router.auth import GUARDS, Connection, require_admin, require_any_credential, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
-from router.routes import books, completion, discovery, health, tokens
+from router.routes import (
+    admin_keys,
+    admin_projects,
+    books,
+    completion,
+    discovery,
+    health,
+    project_keys,
+    projects,
+    prompt_keys,
+    service_accounts,
+    tokens,
+)
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
 from router.tenancy import tokens_of
 from router.wiring import House, build, completion_of, open_books, open_tenancy, reader_of
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
-COLD_ROUTES = (
+Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+# Who may call which cold route; all are described together.
+USER_ROUTES = (
     tokens.issue_token,
-    tokens.verify_token,
     discovery.list_models,
     discovery.list_agents,
     discovery.list_equivalences,
@@ -38,6 +52,21 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
+KNOWN_ROUTES = (
+    tokens.verify_token,
+    projects.list_projects,
+    prompt_keys.list_prompt_keys,
+    prompt_keys.create_prompt_key,
+    prompt_keys.delete_prompt_key,
+)
+ADMIN_ROUTES = (
+    projects.create_project,
+    *admin_keys.ROUTES,
+    *admin_projects.ROUTES,
+    *project_keys.ROUTES,
+    *service_accounts.ROUTES,
+)
+COLD_ROUTES = (*USER_ROUTES, *KNOWN_ROUTES, *ADMIN_ROUTES)
 # What routes find in the application's state by these names.
 TENANCY = ("database", "revision", "api_keys", "projects", "service_accounts", "authenticator")
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
@@ -70,7 +99,11 @@ def _end_with_parent() -> None:
 def create_app(house: House) -> Front:
     """Make the application around a house."""
     application = Litestar(
-        route_handlers=[Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()])],
+        route_handlers=[
+            _guarded(USER_ROUTES, require_credential),
+            _guarded(KNOWN_ROUTES, require_any_credential),
+            _guarded(ADMIN_ROUTES, require_admin),
+        ],
         exception_handlers={Exception: answer_error},
         lifespan=[_lifespan],
         openapi_config=None,
@@ -80,6 +113,12 @@ def create_app(house: House) -> Front:
     check_routes(application)
     front = application.state.front = Front(application)
     return front
+
+
+def _guarded(
+    routes: Sequence[HTTPRouteHandler], guard: Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+) -> Router:
+    return Router("/", route_handlers=routes, guards=[guard], middleware=[Frame()])
 
 
 def _state(house: House) -> State:

@@ -1,16 +1,16 @@
-"""The command line: serve, tokens, the ledger, the OpenAPI document."""
+"""The command line: serve, tokens, the ledger, the OpenAPI document, and the groups of `router/commands`."""
 
 import os
 import signal
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Never
 
 from cyclopts import App
 
 from metering.ledger_reader import LedgerLine
-from router.settings import Settings, SettingsWrong, load_settings
+from router.commands import keys, projects
+from router.commands.process import refuse, settings_of_process
+from router.settings import SettingsWrong
 from storage.errors import StorageDown
 
 app = App(
@@ -18,23 +18,8 @@ app = App(
     help="Routeur IA: an LLM router gateway that puts a price and a footprint on every answer.",
     version="1.0.0",
 )
-WRONG = 2  # the exit status of a refusal to start
-
-
-def settings_of_process(**given: str | None) -> Settings:
-    """Return the settings, or say on stderr what must be mended and exit with status 2."""
-    stated = {name: value for name, value in given.items() if value is not None}
-    try:
-        return load_settings(os.environ, Path.cwd(), **stated)
-    except SettingsWrong as wrong:
-        refuse(wrong.problems)
-
-
-def refuse(problems: list[str]) -> Never:
-    """Print what must be mended and exit."""
-    for problem in problems:
-        sys.stderr.write(f"router: {problem}\n")
-    raise SystemExit(WRONG)
+app.command(keys.app)
+app.command(projects.app)
 
 
 @app.command

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack
 
 from msgspec import Struct
 
-from accounts.keys import PREFIXES, Keys
+from accounts.key import PREFIXES
+from accounts.keys import Keys
 from accounts.last_uses import LastUses
 from accounts.projects import Projects
 from accounts.revision import Revision
