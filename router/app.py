@@ -20,10 +20,12 @@ from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
+from router.opening import completion_of, open_house, state_of
 from router.routes import (
     admin_keys,
     admin_projects,
     books,
+    budgets,
     completion,
     discovery,
     health,
@@ -31,16 +33,17 @@ from router.routes import (
     projects,
     prompt_keys,
     service_accounts,
+    spend_limits,
     tokens,
 )
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
 from router.tenancy import tokens_of
-from router.wiring import House, build, completion_of, open_books, open_tenancy, reader_of
+from router.wiring import House, build
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
-# Who may call which cold route; all are described together.
+# Who may call which cold route; paths of one list are in no other.
 USER_ROUTES = (
     tokens.issue_token,
     discovery.list_models,
@@ -52,23 +55,16 @@ USER_ROUTES = (
     books.usage,
     describe,
 )
-KNOWN_ROUTES = (
-    tokens.verify_token,
-    projects.list_projects,
-    prompt_keys.list_prompt_keys,
-    prompt_keys.create_prompt_key,
-    prompt_keys.delete_prompt_key,
-)
+KNOWN_ROUTES = (tokens.verify_token, *projects.ROUTES, *prompt_keys.ROUTES)
 ADMIN_ROUTES = (
-    projects.create_project,
     *admin_keys.ROUTES,
     *admin_projects.ROUTES,
     *project_keys.ROUTES,
     *service_accounts.ROUTES,
+    *budgets.ROUTES,
+    *spend_limits.ROUTES,
 )
 COLD_ROUTES = (*USER_ROUTES, *KNOWN_ROUTES, *ADMIN_ROUTES)
-# What routes find in the application's state by these names.
-TENANCY = ("database", "revision", "api_keys", "projects", "service_accounts", "authenticator")
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
@@ -115,9 +111,7 @@ def create_app(house: House) -> Front:
     return front
 
 
-def _guarded(
-    routes: Sequence[HTTPRouteHandler], guard: Callable[[Connection, BaseRouteHandler], Awaitable[None]]
-) -> Router:
+def _guarded(routes: Sequence[HTTPRouteHandler], guard: Guard) -> Router:
     return Router("/", route_handlers=routes, guards=[guard], middleware=[Frame()])
 
 
@@ -129,7 +123,6 @@ def _state(house: House) -> State:
             "scales": house.scales,
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
-            "reader": reader_of(house.settings),
             "routes": COLD_ROUTES,
             "environment": house.settings.environment,
             "anonymous_tokens": house.settings.development,
@@ -144,13 +137,10 @@ def _state(house: House) -> State:
 async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
     house: House = application.state.house
     async with AsyncExitStack() as stack:
-        opened = await open_books(house, stack)
-        application.state.ledger = opened.ledger
-        tenancy = await open_tenancy(house, stack)
-        for name in TENANCY:
-            application.state[name] = getattr(tenancy, name)
+        opened = await open_house(house, stack)
+        application.state.update(state_of(house, opened))
         front: Front = application.state.front
-        front.mount(completion.ROUTE, Metered(completion_of(house, tenancy), opened))
+        front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
         # What was made at start-up lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()

@@ -1,25 +1,26 @@
-"""The command line: serve, tokens, the ledger, the OpenAPI document, and the groups of `router/commands`."""
+"""The command line: serve, tokens, the ledger, the OpenAPI document."""
 
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from cyclopts import App
 
 from metering.ledger_reader import LedgerLine
-from router.commands import keys, projects
-from router.commands.process import refuse, settings_of_process
+from router.commands import alerts, budgets, keys, limits, projects
+from router.process import refuse, settings_of_process
 from router.settings import SettingsWrong
-from storage.errors import StorageDown
+from storage.script import Database
 
 app = App(
     name="router",
     help="Routeur IA: an LLM router gateway that puts a price and a footprint on every answer.",
     version="1.0.0",
 )
-app.command(keys.app)
-app.command(projects.app)
+for group in (keys, projects, budgets, limits, alerts):
+    app.command(group.app)
 
 
 @app.command
@@ -83,20 +84,24 @@ def ledger(*, json: bool = False, since: datetime | None = None) -> None:
         Only what was settled at or after this moment (ISO 8601; without an offset, UTC).
 
     """
-    from metering.ledger_reader import print_ledger  # noqa: PLC0415 - `--help` must be quick
-    from router.wiring import reader_of  # noqa: PLC0415 - same reason
+    from metering.ledger_reader import LedgerReader, print_ledger  # noqa: PLC0415 - `--help` must be quick
+    from router.process import on_books_as_they_are  # noqa: PLC0415 - same reason
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
-    lines = reader_of(settings_of_process()).read(moment)
+
+    async def show(database: Database) -> None:
+        lines = LedgerReader(database).read(moment)
+        await (print_ledger(lines, sys.stdout.buffer) if json else print_told(lines))
+
     # A reader that has seen enough, such as `head`, ends the command and not with a complaint.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        if json:
-            print_ledger(lines, sys.stdout.buffer)
-        else:
-            sys.stdout.writelines(f"{told(line)}\n" for line in lines)
-    except StorageDown as down:
-        refuse([f"ROUTER_DATABASE_URL: the books cannot be read: {down}"])
+    on_books_as_they_are(settings_of_process(), show)
+
+
+async def print_told(lines: AsyncIterator[LedgerLine]) -> None:
+    """Print each request for a person to read."""
+    async for line in lines:
+        sys.stdout.write(f"{told(line)}\n")
 
 
 def told(line: "LedgerLine") -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from router.commands.process import print_json, print_table, refuse, settings_of_process, with_accounts
+from router.process import print_json, print_table, refuse, settings_of_process, with_accounts
 
 if TYPE_CHECKING:
     from accounts.key import Key, Kind, MintedKey

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from router.commands.process import print_json, print_table, with_accounts
+from router.process import print_json, print_table, with_accounts
 
 if TYPE_CHECKING:
     from accounts.projects import Project

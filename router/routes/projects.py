@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from accounts.pages import MOST_ROWS, Cut
 from accounts.projects import DEFAULT_PROJECT, Project, Projects
-from router.auth import ADMIN, Principal
+from router.auth import ADMIN, Principal, require_admin
 from router.bodies import page_limit, sent
 
 TAGS = ["projects"]
@@ -36,7 +36,7 @@ class ProjectList(Struct, frozen=True):
     has_more: bool
 
 
-@post("/projects", status_code=200, tags=TAGS, opt={"body": NewProject})
+@post("/projects", status_code=200, tags=TAGS, guards=[require_admin], opt={"body": NewProject})
 async def create_project(request: Request[Principal, Any, Any]) -> ProjectRow:
     """Make a project."""
     asked = await sent(request, NewProject)
@@ -59,3 +59,6 @@ async def list_projects(request: Request[Principal, Any, Any]) -> ProjectList:
 
 def _row(project: Project) -> ProjectRow:
     return ProjectRow(project.id, project.name, project.created_at)
+
+
+ROUTES = (create_project, list_projects)

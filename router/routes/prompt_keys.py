@@ -140,3 +140,6 @@ def _fields(key: Key, shown: str) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "last_used_at": key.last_used_at,
     }
+
+
+ROUTES = (list_prompt_keys, create_prompt_key, delete_prompt_key)
