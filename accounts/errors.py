@@ -1,5 +1,8 @@
 """What can be wrong with what is asked of the accounts; each docstring is the text that callers read."""
 
+from datetime import datetime
+from decimal import Decimal
+
 from accounts.gcra import Level, Verdict
 
 
@@ -91,6 +94,65 @@ class ServiceAccountUnknown(AccountUnknown):
     """There is no such service account."""
 
 
+class TimezoneUnknown(AccountInvalid):
+    """There is no time zone of this name."""
+
+
+class BudgetUnknown(AccountUnknown):
+    """There is no such budget."""
+
+
+class SpendLimitUnknown(BudgetUnknown):
+    """No spend limit is set here."""
+
+
+class SpendAlertUnknown(BudgetUnknown):
+    """There is no such spend alert."""
+
+
+class BudgetInvalid(AccountInvalid):
+    """A budget cannot be like this."""
+
+
+class BudgetSpent(AccountError):
+    """The budget cannot cover this request before its window resets.
+
+    Args:
+        unit: EUR or gCO2e.
+        scope: organization, project or key.
+        limit: What may be spent in one window, in `unit`.
+        resets_at: When the next window opens.
+
+    """
+
+    def __init__(self, unit: str, scope: str, limit: Decimal, resets_at: datetime) -> None:
+        super().__init__(f"{limit:f} {unit} for the {scope} until {resets_at.isoformat()}")
+        self.unit = unit
+        self.scope = scope
+        self.limit = limit
+        self.resets_at = resets_at
+
+
+class FootprintUnknown(AccountError):
+    """A hard budget in grams applies, and the footprint of this model cannot be bounded."""
+
+
+class AlertUnknown(AccountUnknown):
+    """There is no such alert."""
+
+
+class RelayWrong(AccountInvalid):
+    """Mail cannot be sent with this."""
+
+
+class MailRefused(AccountError):
+    """The mail server did not take it."""
+
+
+class IdempotencyKeyWrong(AccountInvalid):
+    """An Idempotency-Key has 1 to 255 printable ASCII characters and is sent once."""
+
+
 class RatesUnreachable(AccountError):
     """The shared counters of the rate limits cannot be reached."""
 
@@ -100,14 +162,17 @@ class RateExceeded(AccountError):
 
     Attributes:
         verdict: How all limits stand.
-        level: The one that is reached, of several the one that lasts longest.
 
     """
 
-    def __init__(self, verdict: Verdict, level: Level) -> None:
+    def __init__(self, verdict: Verdict) -> None:
         super().__init__()
         self.verdict = verdict
-        self.level = level
+
+    @property
+    def level(self) -> Level:
+        """The limit that is reached, of several the one that lasts longest."""
+        return self.verdict.refused or self.verdict.levels[0]
 
 
 class TooManyRunning(AccountError):
@@ -125,3 +190,13 @@ class TooManyRunning(AccountError):
 
 class LimitInvalid(AccountInvalid):
     """A limit is a whole number from 1 to 1,000,000,000, or null for none."""
+
+
+class IdempotencyKeyReused(AccountConflict):
+    """This Idempotency-Key was sent with another request before; give each request a key of its own."""
+
+
+class RequestRunning(AccountConflict):
+    """A request with this Idempotency-Key is being served; try again for its answer."""
+
+    retry_after = 1.0

@@ -14,14 +14,17 @@ from litestar.datastructures import State
 from msgspec import json
 
 from metering.middleware import Metered
-from router.auth import GUARDS, require_credential
+from router.auth import GUARDS, require_admin, require_credential
+from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
+from router.opening import completion_of, open_house, state_of
 from router.openapi import describe
-from router.routes import books, completion, discovery, health, tokens
+from router.routes import books, budgets, completion, discovery, health, spend_limits, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
-from router.wiring import House, build, completion_of, open_books, reader_of
+from router.tenancy import tokens_of
+from router.wiring import House, build
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 COLD_ROUTES = (
@@ -36,6 +39,7 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
+ADMIN_ROUTES = (*budgets.ROUTES, *spend_limits.ROUTES)
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
@@ -66,7 +70,10 @@ def _end_with_parent() -> None:
 def create_app(house: House) -> Front:
     """Make the application around a house."""
     application = Litestar(
-        route_handlers=[Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()])],
+        route_handlers=[
+            Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()]),
+            Router("/", route_handlers=ADMIN_ROUTES, guards=[require_admin], middleware=[Frame()]),
+        ],
         exception_handlers={Exception: answer_error},
         lifespan=[_lifespan],
         openapi_config=None,
@@ -82,16 +89,16 @@ def _state(house: House) -> State:
     return State(
         {
             "house": house,
-            "authenticator": house.authenticator,
             "menu": house.menu,
             "scales": house.scales,
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
-            "reader": reader_of(house.settings),
             "routes": COLD_ROUTES,
             "environment": house.settings.environment,
             "anonymous_tokens": house.settings.development,
             "metrics_token": house.settings.metrics_token,
+            "tokens": tokens_of(house.settings),
+            "failures": Failures(),
         }
     )
 
@@ -100,10 +107,10 @@ def _state(house: House) -> State:
 async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
     house: House = application.state.house
     async with AsyncExitStack() as stack:
-        opened = await open_books(house, stack)
-        application.state.ledger = opened.ledger
+        opened = await open_house(house, stack)
+        application.state.update(state_of(house, opened))
         front: Front = application.state.front
-        front.mount(completion.ROUTE, Metered(completion_of(house), opened))
+        front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
         # What was made at start-up lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()

@@ -1,41 +1,67 @@
-"""Bodies of the administration: decoded from their own bytes, so that a number keeps its digits, refused in English."""
+"""What callers send to the cold routes: whole, bounded, closed, and refused in the language of the path."""
 
-import re
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar import Request
 
-from router.decoding import LONGEST_ECHO, require_json
+from metering.middleware import Receive
+from router.decoding import ClientGone, decode, read_body, require_json
 from router.errors import Refused
+from router.families import family_of
+from router.words import ENGLISH, FRENCH
 
 T = TypeVar("T")
-
-WHERE = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
-FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>[^`]*)`")
+MOST_BYTES = 100_000
 
 
-async def decoded(request: Request[Any, Any, Any], decoder: msgspec.json.Decoder[T]) -> T:
-    """Decode the body of a request.
+async def body_of(request: Request[Any, Any, Any], limit: int = MOST_BYTES) -> bytes:
+    """Return the bytes of the body, none if the client has left: nobody reads the answer.
 
     Raises:
-        Refused: `invalid_request`, naming the field; `unsupported_media_type`.
+        Refused: `body_too_large`, `request_timeout`.
 
     """
-    require_json(request.scope["headers"])
     try:
-        return decoder.decode(await request.body())
-    except msgspec.ValidationError as cause:
-        raise _fault(str(cause)) from cause
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
-        raise Refused("invalid_request", "the body is not valid JSON", param="body") from cause
+        return await read_body(cast("Receive", request.receive), request.scope["headers"], limit)
+    except ClientGone:
+        return b""
 
 
-def _fault(text: str) -> Refused:
-    at = WHERE.search(text)
-    path = at["path"] if at else ""
-    text = text[: at.start()] if at else text
-    field = FIELD.match(text)
-    names = [name[:LONGEST_ECHO] for name in (path, field["name"] if field else "") if name]
-    where = ".".join(names) or "body"
-    return Refused("invalid_request", f"{where}: {text[: 4 * LONGEST_ECHO]}", param=where)
+async def sent(request: Request[Any, Any, Any], kind: type[T]) -> T:
+    """Return the JSON body as a Struct of ours; without any, the Struct's own defaults if it has them.
+
+    Raises:
+        Refused: `unsupported_media_type`, `invalid_request` naming the field, `body_too_large`.
+
+    """
+    words = family_of(request.scope["path"]).choose(FRENCH, ENGLISH)
+    body = await body_of(request)
+    if not body:
+        body = b"{}"
+    else:
+        require_json(request.scope["headers"])
+    return decode(_decoder(kind), body, words)
+
+
+@cache
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind)
+
+
+def page_limit(request: Request[Any, Any, Any], most: int, usual: int) -> int:
+    """Return the query's `limit`.
+
+    Raises:
+        Refused: `invalid_request`: it is no number from 1 to `most`.
+
+    """
+    text = request.query_params.get("limit")
+    if text is None:
+        return usual
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        say = family_of(request.scope["path"]).choose
+        reason = say(f"« limit » doit être un entier de 1 à {most}", f"'limit' must be an integer from 1 to {most}")
+        raise Refused("invalid_request", reason, param="limit", source="query")
+    return int(text)

@@ -14,6 +14,8 @@ from accounts.errors import (
     AccountForbidden,
     AccountInvalid,
     AccountUnknown,
+    BudgetSpent,
+    FootprintUnknown,
     RateExceeded,
     TooManyRunning,
 )
@@ -28,6 +30,7 @@ from agents.errors import (
 )
 from router.families import F1, F2, F3, Detail, Failure, Family, Fault, OpenAIFault, OpenAIProblem, Problem, as_body
 from router.limit_refusals import LIMITED, limit_refusal
+from router.overspend import code_of, openai_of, reason_of
 from router.texts import INVALID, NO_KEY, TEXTS, Text
 from storage.errors import StorageDown
 
@@ -124,6 +127,8 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
     """Return what a caller may know of an error; anything unforeseen is `internal`, without its text."""
     if isinstance(error, Refused):
         return error
+    if isinstance(error, BudgetSpent | FootprintUnknown):
+        return Refused(code_of(error), reason_of(error, family), openai=openai_of(error))
     kinds = type(error).__mro__
     code = next((STATUS[kind] for kind in kinds if kind in STATUS), "internal")
     if isinstance(error, LIMITED):

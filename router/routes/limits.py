@@ -5,11 +5,10 @@ from typing import Annotated, Any, Literal
 from litestar import Request, delete, get, post, put
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
-from msgspec.json import Decoder
 
 from accounts.limits import Limits
 from accounts.limits_store import MOST, Limit, Number, Scope
-from router.bodies import decoded
+from router.bodies import sent
 from router.errors import Refused
 
 PROJECT = "/v1/organization/projects/{project_id:str}/rate_limits"
@@ -85,10 +84,6 @@ class LimitDeleted(Struct, frozen=True, kw_only=True):
     deleted: bool = True
 
 
-_CHANGE = Decoder(RateLimitChange)
-_LIMIT = Decoder(Limit)
-
-
 @get(PROJECT, tags=["limits"])
 async def list_rate_limits(
     request: Request[Any, Any, Any],
@@ -111,7 +106,7 @@ async def change_rate_limit(
     """Change the rate limits of a project; what is not given stays."""
     if rate_limit_id != ALL_MODELS:
         raise Refused("not_found", f"a project has one rate limit here, {ALL_MODELS}", param="rate_limit_id")
-    change = await decoded(request, _CHANGE)
+    change = await sent(request, RateLimitChange)
     for name in UNENFORCED:
         if getattr(change, name) is not None:
             raise Refused("invalid_request", f"{name}: no such limit is enforced here", param=name)
@@ -136,7 +131,7 @@ async def show_limit(request: Request[Any, Any, Any], owner: FromPath[str], owne
 async def set_limit(request: Request[Any, Any, Any], owner: FromPath[str], owner_id: FromPath[str]) -> LimitView:
     """Give a key or project these limits in place of those it had."""
     scope = _scope(owner)
-    wanted = await decoded(request, _LIMIT)
+    wanted = await sent(request, Limit)
     return view_of(scope, owner_id, await _limits(request).set(scope, owner_id, wanted))
 
 

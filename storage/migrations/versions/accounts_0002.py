@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations.hours import sum_hours
+
 revision = "0002"
 down_revision = "0001"
 
@@ -15,11 +17,12 @@ def upgrade() -> None:
     """Create the tables; times are ISO 8601 in UTC unless their name says otherwise, exact decimals are text."""
     op.add_column("ledger", sa.Column("key_id", sa.Text))
     op.drop_index("ledger_by_project", "ledger")
-    op.create_index("ledger_by_opening", "ledger", ["opened_at"])
+    op.create_index("ledger_by_opening", "ledger", ["opened_at", "position"])
     _accounts()
     _budgets()
     _enforcement()
     _usage_hours()
+    sum_hours(op.get_bind())
     op.execute("INSERT INTO revision (one, number) VALUES (1, 1)")
     op.execute(
         "INSERT INTO projects (id, name, created_at) "
@@ -42,6 +45,9 @@ def _accounts() -> None:
         *_maybe("expires_at", "revoked_at", "last_used_at"),
     )
     op.create_index("keys_by_project", "keys", ["project_id"])
+    # Values that a key had before it was rotated, as long as they still open.
+    _table("rotated_keys", _key("digest"), *_texts("key_id", "expires_at"))
+    op.create_index("rotated_keys_by_key", "rotated_keys", ["key_id"])
     _table(
         "limits",
         _key("scope"),
@@ -56,7 +62,9 @@ def _budgets() -> None:
         _key("id"),
         # The organisation's budgets have the scope_id ''.
         *_texts("scope", "scope_id", "unit", "amount", "every", "kind", "timezone", "emails", "created_at"),
-        *_maybe("currency", "subject_prefix"),
+        # `quoted` is the amount in `currency`, as it was given; `former` the counters of before the window was changed
+        # that requests still held then.
+        *_maybe("currency", "quoted", "subject_prefix", "former"),
     )
     op.create_index("budgets_by_scope", "budgets", ["scope_id", "scope"])
     # One row a budget and window, `id` being `budget_id@opens_at`.
@@ -66,8 +74,8 @@ def _budgets() -> None:
         _key("id"),
         *_texts("budget_id", "window_id"),
         _integer("threshold"),
-        *_texts("recipients", "subject", "body", "created_at"),
-        *_maybe("sent_at"),
+        *_texts("recipients", "unserved", "subject", "body", "created_at"),
+        *_maybe("sent_at", "failure"),
         *[_integer(name) for name in ("tries", "due_ns", "claimed_until_ns")],
         sa.UniqueConstraint("window_id", "threshold"),
     )
@@ -78,7 +86,9 @@ def _enforcement() -> None:
     _table("holds", _key("counter"), _key("owner"), *_texts("amount"))
     # GCRA: the theoretical arrival time of each limited counter, in nanoseconds of the epoch.
     _table("rates", _key("counter"), _integer("tat_ns"))
-    # PostgreSQL only: processes that live, and requests they have let in. With SQLite these are files.
+    # PostgreSQL only: what tells a commit that was lost from one that is in (`storage/postgres_session.py`), processes
+    # that live, and requests they have let in. With SQLite the latter are files.
+    _table("commits", _key("id"), _integer("at_ns"))
     _table("owners", _key("id"), _integer("lease_until_ns"))
     _table("open_requests", _key("request_id"), *_texts("owner", "admission"))
     _table(
@@ -96,16 +106,17 @@ def _enforcement() -> None:
 
 def _usage_hours() -> None:
     # Sums of the ledger by the hour in which requests were let in; each process has rows of its own, so that no two
-    # ever write the same one. The `_known` columns count the requests that have the figure.
+    # ever write the same one. A sum is null when no request has the figure; the `_known` count those that have it.
     _table(
         "usage_hours",
         *[_key(name) for name in ("hour", "owner", "project_id", "key_id", "subject", "model", "resolved_model")],
-        *[_key(name) for name in ("basis", "zone", "method")],
-        *[_integer(name) for name in ("requests", "failed", "tokens_known", "input_tokens", "output_tokens")],
-        *[_integer(name) for name in ("cached_tokens", "cost_known", "carbon_known", "carbon_tokens")],
-        *[_integer(name) for name in ("energy_known", "water_known")],
-        *_texts("cost_eur", "emissions_kg", "emissions_min_kg", "emissions_max_kg", "embodied_kg"),
-        *_texts("energy_kwh", "water_liters"),
+        *[_key(name) for name in ("basis", "zone", "method", "exchange")],
+        *[_integer(name) for name in ("requests", "failed", "unknown", "carbon_known", "carbon_tokens")],
+        *[_integer(name) for name in ("energy_known", "embodied_known", "water_known")],
+        *[sa.Column(name, _INTEGER) for name in ("input_tokens", "output_tokens", "cached_tokens")],
+        *_maybe("cost_eur", "input_eur", "output_eur"),
+        *_maybe("emissions_kg", "emissions_min_kg", "emissions_max_kg"),
+        *_maybe("embodied_kg", "energy_kwh", "water_liters"),
     )
 
 

@@ -3,23 +3,26 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 
-from metering.ledger import Entry, Ledger, close_abandoned
+from accounts.burying import bury_by_files
+from accounts.clerk import Clerk
+from metering.ledger import Entry, Ledger
 from metering.ledger_reader import LedgerLine, LedgerReader
-from storage.clerk import PlainClerk
 from storage.group_commit import GroupCommit
 from storage.journal import Journal
 from storage.owners import Owner
+from storage.sqlite import Sqlite
 
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Ledger]:
     owner = Owner(folder / "owners")
     journal = Journal(folder / "journals" / owner.id)
-    writer = GroupCommit(folder / "router.db", PlainClerk())
+    writer = GroupCommit(folder / "router.db", Clerk(owner.id, lists_open=False))
     try:
         yield Ledger(writer, journal)
     finally:
@@ -29,7 +32,8 @@ async def opened(folder: Path) -> AsyncIterator[Ledger]:
 
 
 def close_the_dead(folder: Path) -> int:
-    return close_abandoned(folder / "router.db", folder / "owners", folder / "journals")
+    database = Sqlite(folder / "router.db")
+    return asyncio.run(bury_by_files(database, folder / "owners", folder / "journals"))
 
 
 def journals(folder: Path) -> list[Path]:
@@ -42,7 +46,11 @@ async def kept(folder: Path, *entries: Entry) -> None:
 
 
 def lines(folder: Path, since: datetime | None = None) -> list[LedgerLine]:
-    return list(LedgerReader(folder / "router.db").read(since))
+    async def collected() -> list[LedgerLine]:
+        return [line async for line in LedgerReader(Sqlite(folder / "router.db")).read(since)]
+
+    with ThreadPoolExecutor(1) as elsewhere:  # the tests have a loop of their own
+        return elsewhere.submit(asyncio.run, collected()).result()
 
 
 def query(folder: Path, sql: str) -> list[sqlite3.Row]:

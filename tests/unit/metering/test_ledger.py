@@ -41,6 +41,7 @@ async def test_settled_request_is_in_the_book_and_no_longer_open(folder):
             attempts=2,
             time=NOON,
             project_id="proj-default",
+            key_id="key_1",
         )
     ]
 
@@ -61,6 +62,7 @@ async def test_every_scalar_of_an_entry_and_its_calls_has_its_column(folder):
         "model": "gpt-4o",
         "project_id": "proj-default",
         "subject": "user",
+        "key_id": "key_1",
         "status": "ok",
         "stream": 1,
         "input_tokens": 19,
