@@ -162,17 +162,14 @@ class RateExceeded(AccountError):
 
     Attributes:
         verdict: How all limits stand.
+        level: The one that is reached, of several the one that lasts longest.
 
     """
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict, level: Level) -> None:
         super().__init__()
         self.verdict = verdict
-
-    @property
-    def level(self) -> Level:
-        """The limit that is reached, of several the one that lasts longest."""
-        return self.verdict.refused or self.verdict.levels[0]
+        self.level = level
 
 
 class TooManyRunning(AccountError):

@@ -18,8 +18,8 @@ from router.auth import GUARDS, require_admin, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
-from router.opening import completion_of, open_house, state_of
 from router.openapi import describe
+from router.opening import completion_of, open_house, state_of
 from router.routes import books, budgets, completion, discovery, health, spend_limits, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings

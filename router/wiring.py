@@ -1,49 +1,31 @@
 """The composition root: from settings to everything that serves, made once and handed down."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 from msgspec import Struct
 
-from accounts.budgeting import Budgets
-from accounts.spend_limits import SpendLimits
 from agents import PIPELINES
 from agents.errors import ModelUnavailable
-from agents.local.shelf import default_models_dir
 from agents.providers import PROVIDERS
 from agents.providers.breaker import Breaker
 from agents.providers.chat import Chat
-from agents.providers.models import Models
 from agents.providers.retry import RetryBudget, RetryPolicy
 from agents.providers.switchboard import Switchboard
 from agents.providers.transport import Upstream
 from metering.cost import compile_tariff
 from metering.impact import CarbonUnregistered, compile_impact
-from metering.ledger import Ledger, close_abandoned
-from metering.ledger_reader import LedgerReader
-from metering.meter import Books, Meter
 from metering.prometheus import Metrics
 from metering.reckoning import NOTHING, Scale
-from metering.tokens import Tokens
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CatalogueError
 from pricing_tables.loader import load_rates
 from pricing_tables.model import Model
 from router.errors import Refused
 from router.menu import Menu
-from router.projects import ProjectChoice
-from router.routes.completion import Completion
 from router.rows import LOCAL, LocalEndpoint, ProviderRow, catalogue_of, is_keyless, provider_rows
 from router.settings import Settings, SettingsWrong, key_fault
-from router.tenancy import Tenancy, admin_key_of, keep_watch, tenancy_of, tokens_of
-from storage.database import sqlite_path
-from storage.group_commit import GroupCommit
-from storage.journal import Journal
-from storage.migrations import upgrade
-from storage.owners import Owner
-from storage.sqlite import Sqlite
+from router.tenancy import admin_key_of, tokens_of
 
 CLOSE_WITHIN_S = 10.0
 

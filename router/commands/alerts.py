@@ -5,7 +5,7 @@ import sys
 
 from cyclopts import App
 
-from router.cli import refuse, settings_of_process
+from router.process import on_database, refuse, settings_of_process
 
 app = App(name="alerts", help="Mails about budgets: what was sent, what waits, and a test mail.")
 
@@ -23,22 +23,10 @@ def list_alerts(*, json: bool = False, limit: int = 100) -> None:
 
     """
     from accounts.alerts import Alerts  # noqa: PLC0415 - `--help` must be quick
-    from accounts.alerts_store import Alert  # noqa: PLC0415 - same reason
     from router.framing import as_json  # noqa: PLC0415 - same reason
     from router.routes.alerts import row_of  # noqa: PLC0415 - same reason
-    from router.wiring import database_for  # noqa: PLC0415 - same reason
-    from storage.errors import StorageError  # noqa: PLC0415 - same reason
 
-    settings = settings_of_process()
-
-    async def read() -> list[Alert]:
-        async with database_for(settings) as database:
-            return await Alerts(database).listed(limit)
-
-    try:
-        alerts = asyncio.run(read())
-    except StorageError as down:
-        refuse([f"ROUTER_DATABASE_URL: the alerts cannot be read: {down}"])
+    alerts = on_database(settings_of_process(), lambda database: Alerts(database).listed(limit))
     for alert in alerts:
         if json:
             sys.stdout.write(as_json(row_of(alert)).decode() + "\n")

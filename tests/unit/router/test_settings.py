@@ -81,6 +81,23 @@ def test_fractions_of_seconds_and_of_pue_are_read(tmp_path: Path) -> None:
     assert models(tmp_path)[-1].pue == 1.2
 
 
+MAIL = [
+    ({"ROUTER_SMTP_URL": "smtp://u:hidden@h:port", "ROUTER_MAIL_FROM": "a@example.org"}, "ROUTER_SMTP_URL: "),
+    ({"ROUTER_SMTP_URL": "smtps://u:hidden@h"}, "ROUTER_MAIL_FROM: required"),
+    ({"ROUTER_SMTP_URL": "smtp://h", "ROUTER_MAIL_FROM": "nobody\r\nBcc: hidden@h"}, "ROUTER_MAIL_FROM: is no address"),
+]
+
+
+@pytest.mark.parametrize(("environ", "begins"), MAIL)
+def test_a_mail_server_that_cannot_be_used_is_named_and_its_password_is_not(
+    tmp_path: Path, environ: dict[str, str], begins: str
+) -> None:
+    told = refusal(tmp_path, **environ)
+
+    assert told.startswith(begins)
+    assert "hidden" not in told
+
+
 VALKEYS = [
     "localhost:6379",
     "http://localhost:6379",
@@ -113,20 +130,3 @@ def test_default_limits_are_whole_numbers_of_a_sensible_size(tmp_path: Path, nam
         assert refusal(tmp_path, **{name: wrong}).startswith(f"{name}: ")
     settings = load_settings({name: "500"}, tmp_path)
     assert {settings.default_rpm, settings.default_tpm} == {500, None}
-
-
-MAIL = [
-    ({"ROUTER_SMTP_URL": "smtp://u:hidden@h:port", "ROUTER_MAIL_FROM": "a@example.org"}, "ROUTER_SMTP_URL: "),
-    ({"ROUTER_SMTP_URL": "smtps://u:hidden@h"}, "ROUTER_MAIL_FROM: required"),
-    ({"ROUTER_SMTP_URL": "smtp://h", "ROUTER_MAIL_FROM": "nobody\r\nBcc: hidden@h"}, "ROUTER_MAIL_FROM: is no address"),
-]
-
-
-@pytest.mark.parametrize(("environ", "begins"), MAIL)
-def test_a_mail_server_that_cannot_be_used_is_named_and_its_password_is_not(
-    tmp_path: Path, environ: dict[str, str], begins: str
-) -> None:
-    told = refusal(tmp_path, **environ)
-
-    assert told.startswith(begins)
-    assert "hidden" not in told
