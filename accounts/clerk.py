@@ -55,7 +55,10 @@ class Sitting:
         self._clerk = clerk
         self._units = units
         self._now_ns = now_ns
-        self._standings = Standings(clerk.owner, clerk.holds)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._standings = Standings(self._clerk.owner, self._clerk.holds)
         self._tats: dict[str, int] = {}
         self._new_tats: dict[str, int] = {}
         self._refusing: dict[str, Standing] = {}
@@ -63,6 +66,7 @@ class Sitting:
 
     def script(self) -> Script[list[object]]:
         """Return the script that decides and writes: entries first, for they make room for those who want in."""
+        self._begin()  # what an earlier run of it read may have changed since
         entries = [unit for unit in self._units if isinstance(unit, Entry)]
         asks = [unit for unit in self._units if isinstance(unit, Ask)]
         yield from self._read(entries, asks)
@@ -114,12 +118,12 @@ class Sitting:
         verdict, tats = take(self._tats, knock.rates, self._now_ns)
         self._tats |= tats
         self._new_tats |= tats
-        return verdict if verdict.refused is None else RateExceeded(verdict)
+        return verdict if verdict.refused is None else RateExceeded(verdict, verdict.refused)
 
     def _decide(self, ask: Ask) -> Grant | AccountError:
         verdict, tats = take(self._tats, ask.rates, self._now_ns)
         if verdict.refused is not None:
-            return RateExceeded(verdict)
+            return RateExceeded(verdict, verdict.refused)
         amounts: dict[str, Decimal] = {}
         if ask.running is not None and ask.key_id is not None:
             place = running_counter(ask.key_id)
@@ -191,11 +195,11 @@ class Sitting:
     def _tell(self, changed: Sequence[Standing]) -> Script[None]:
         """Leave the mails that spending and refusals call for."""
         for each in changed:
-            spending = alerts.Spending(each.budget, each.window, each.spent)
+            spending = alerts.Spending(each.budget, each.counter, each.window, each.spent)
             yield from alerts.note_crossings(spending, each.spent_before, self._now_ns)
         for each in self._refusing.values():
             if each.budget.emails:
-                spending = alerts.Spending(each.budget, each.window, each.spent)
+                spending = alerts.Spending(each.budget, each.counter, each.window, each.spent)
                 yield from alerts.note(spending, alerts.SPENT, self._now_ns)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from accounts.gcra import Verdict
+from accounts.gcra import Level, Verdict
 
 
 class AccountError(Exception):
@@ -161,13 +161,15 @@ class RateExceeded(AccountError):
     """The rate limit is reached; try again a little later.
 
     Attributes:
-        verdict: How all limits stand; `verdict.refused` is the one that is reached.
+        verdict: How all limits stand.
+        level: The one that is reached, of several the one that lasts longest.
 
     """
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict, level: Level) -> None:
         super().__init__()
         self.verdict = verdict
+        self.level = level
 
 
 class TooManyRunning(AccountError):
@@ -185,3 +187,13 @@ class TooManyRunning(AccountError):
 
 class LimitInvalid(AccountInvalid):
     """A limit is a whole number from 1 to 1,000,000,000, or null for none."""
+
+
+class IdempotencyKeyReused(AccountConflict):
+    """This Idempotency-Key was sent with another request before; give each request a key of its own."""
+
+
+class RequestRunning(AccountConflict):
+    """A request with this Idempotency-Key is being served; try again for its answer."""
+
+    retry_after = 1.0

@@ -1,19 +1,16 @@
 """The headers that tell what is left of the budgets that apply to a request."""
 
-from collections.abc import Mapping
-from decimal import Decimal
-
-from accounts.budgets import Unit
 from accounts.decimals import as_text
+from metering.ledger import Remaining
 
-NAMES: Mapping[Unit, bytes] = {"EUR": b"x-budget-eur-remaining", "gCO2e": b"x-budget-gco2eq-remaining"}
 
-
-def budget_headers(remaining: Mapping[Unit, Decimal]) -> list[tuple[bytes, bytes]]:
-    """Return one header for each unit that a budget applies in, its value every digit without exponent.
-
-    Args:
-        remaining: By unit, the least that is left of any budget that applies.
-
-    """
-    return [(NAMES[unit], as_text(amount).encode("ascii")) for unit, amount in remaining.items()]
+def budget_headers(remaining: Remaining | None) -> list[tuple[bytes, bytes]]:
+    """Return one header for each unit that a budget applies in, its value every digit without exponent."""
+    if remaining is None:
+        return []
+    headers: list[tuple[bytes, bytes]] = []
+    if remaining.eur is not None:
+        headers.append((b"x-budget-eur-remaining", as_text(remaining.eur).encode()))
+    if remaining.grams is not None:
+        headers.append((b"x-budget-gco2eq-remaining", as_text(remaining.grams).encode()))
+    return headers

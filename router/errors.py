@@ -16,6 +16,8 @@ from accounts.errors import (
     AccountUnknown,
     BudgetSpent,
     FootprintUnknown,
+    RateExceeded,
+    TooManyRunning,
 )
 from agents.errors import (
     AgentError,
@@ -27,6 +29,7 @@ from agents.errors import (
     ProviderTimeout,
 )
 from router.families import F1, F2, F3, Detail, Failure, Family, Fault, OpenAIFault, OpenAIProblem, Problem, as_body
+from router.limit_refusals import LIMITED, limit_refusal
 from router.overspend import code_of, openai_of, reason_of
 from router.texts import INVALID, NO_KEY, TEXTS, Text
 from storage.errors import StorageDown
@@ -52,6 +55,8 @@ STATUS: dict[type[Exception], str] = {
     AgentError: "provider_error",
     StorageDown: "overloaded",
     AccountError: "invalid_request",
+    RateExceeded: "rate_limited",
+    TooManyRunning: "rate_limited",
     AccountInvalid: "invalid_request",
     AccountUnknown: "not_found",
     AccountForbidden: "forbidden",
@@ -126,6 +131,9 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
         return Refused(code_of(error), reason_of(error, family), openai=openai_of(error))
     kinds = type(error).__mro__
     code = next((STATUS[kind] for kind in kinds if kind in STATUS), "internal")
+    if isinstance(error, LIMITED):
+        told = limit_refusal(error, family)
+        return Refused(code, told.reason, retry_after=told.retry_after, headers=told.headers, openai=told.openai)
     retry_after: Any = getattr(error, "retry_after", None)
     if retry_after is None and code in {"overloaded", "rate_limited"}:
         retry_after = RETRY_SOON
