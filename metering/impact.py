@@ -87,6 +87,12 @@ def compile_impact(model: Model) -> ImpactOf:
             return _Unknown()
 
 
+def grid_kg_per_kwh(zone: str | None, method: str | None) -> float | None:
+    """Return the kgCO2eq of a kWh in a zone, where the method is that of the installed library and knows it."""
+    mix = electricity_mixes.find_electricity_mix(zone) if zone and method == METHOD else None
+    return None if mix is None else mix.gwp
+
+
 class _Deployment(NamedTuple):
     """What EcoLogits asks of a model and its data centre: billions of parameters, seconds, L/kWh."""
 

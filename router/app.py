@@ -15,12 +15,12 @@ from msgspec import json
 
 from metering.middleware import Metered
 from metering.reports import Reports
-from router.auth import GUARDS, require_credential
+from router.auth import GUARDS, require_admin, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
-from router.routes import books, completion, discovery, health, tokens
+from router.routes import books, completion, discovery, health, reports, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
 from router.tenancy import tokens_of
@@ -39,6 +39,7 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
+ADMIN_ROUTES = (*reports.ROUTES,)
 # What routes find in the application's state by these names.
 TENANCY = ("database", "revision", "api_keys", "projects", "service_accounts", "authenticator")
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
@@ -71,7 +72,10 @@ def _end_with_parent() -> None:
 def create_app(house: House) -> Front:
     """Make the application around a house."""
     application = Litestar(
-        route_handlers=[Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()])],
+        route_handlers=[
+            Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()]),
+            Router("/", route_handlers=ADMIN_ROUTES, guards=[require_admin], middleware=[Frame()]),
+        ],
         exception_handlers={Exception: answer_error},
         lifespan=[_lifespan],
         openapi_config=None,
@@ -91,7 +95,7 @@ def _state(house: House) -> State:
             "scales": house.scales,
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
-            "routes": COLD_ROUTES,
+            "routes": (*COLD_ROUTES, *ADMIN_ROUTES),
             "environment": house.settings.environment,
             "anonymous_tokens": house.settings.development,
             "metrics_token": house.settings.metrics_token,

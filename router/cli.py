@@ -11,6 +11,7 @@ from typing import Never
 from cyclopts import App
 
 from metering.ledger_reader import LedgerLine
+from router.commands import usage
 from router.settings import Settings, SettingsWrong, load_settings
 from storage.errors import StorageDown
 
@@ -19,6 +20,7 @@ app = App(
     help="Routeur IA: an LLM router gateway that puts a price and a footprint on every answer.",
     version="1.0.0",
 )
+app.command(usage.app)
 WRONG = 2  # the exit status of a refusal to start
 
 
@@ -130,10 +132,10 @@ def told(line: "LedgerLine") -> str:
 @app.command
 def openapi() -> None:
     """Print the OpenAPI document."""
-    from router.app import COLD_ROUTES  # noqa: PLC0415 - `--help` must be quick
+    from router.app import ADMIN_ROUTES, COLD_ROUTES  # noqa: PLC0415 - `--help` must be quick
     from router.openapi import document  # noqa: PLC0415 - same reason
 
-    sys.stdout.buffer.write(document(COLD_ROUTES) + b"\n")
+    sys.stdout.buffer.write(document((*COLD_ROUTES, *ADMIN_ROUTES)) + b"\n")
 
 
 def main() -> None:
