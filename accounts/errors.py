@@ -1,5 +1,10 @@
 """What can be wrong with what is asked of the accounts; each docstring is the text that callers read."""
 
+from datetime import datetime
+from decimal import Decimal
+
+from accounts.gcra import Level, Verdict
+
 
 class AccountError(Exception):
     """The accounts cannot do that.
@@ -87,3 +92,108 @@ class ProjectKept(AccountConflict):
 
 class ServiceAccountUnknown(AccountUnknown):
     """There is no such service account."""
+
+
+class TimezoneUnknown(AccountInvalid):
+    """There is no time zone of this name."""
+
+
+class BudgetUnknown(AccountUnknown):
+    """There is no such budget."""
+
+
+class SpendLimitUnknown(BudgetUnknown):
+    """No spend limit is set here."""
+
+
+class SpendAlertUnknown(BudgetUnknown):
+    """There is no such spend alert."""
+
+
+class BudgetInvalid(AccountInvalid):
+    """A budget cannot be like this."""
+
+
+class BudgetSpent(AccountError):
+    """The budget cannot cover this request before its window resets.
+
+    Args:
+        unit: EUR or gCO2e.
+        scope: organization, project or key.
+        limit: What may be spent in one window, in `unit`.
+        resets_at: When the next window opens.
+
+    """
+
+    def __init__(self, unit: str, scope: str, limit: Decimal, resets_at: datetime) -> None:
+        super().__init__(f"{limit:f} {unit} for the {scope} until {resets_at.isoformat()}")
+        self.unit = unit
+        self.scope = scope
+        self.limit = limit
+        self.resets_at = resets_at
+
+
+class FootprintUnknown(AccountError):
+    """A hard budget in grams applies, and the footprint of this model cannot be bounded."""
+
+
+class AlertUnknown(AccountUnknown):
+    """There is no such alert."""
+
+
+class RelayWrong(AccountInvalid):
+    """Mail cannot be sent with this."""
+
+
+class MailRefused(AccountError):
+    """The mail server did not take it."""
+
+
+class IdempotencyKeyWrong(AccountInvalid):
+    """An Idempotency-Key has 1 to 255 printable ASCII characters and is sent once."""
+
+
+class RatesUnreachable(AccountError):
+    """The shared counters of the rate limits cannot be reached."""
+
+
+class RateExceeded(AccountError):
+    """The rate limit is reached; try again a little later.
+
+    Attributes:
+        verdict: How all limits stand.
+        level: The one that is reached, of several the one that lasts longest.
+
+    """
+
+    def __init__(self, verdict: Verdict, level: Level) -> None:
+        super().__init__()
+        self.verdict = verdict
+        self.level = level
+
+
+class TooManyRunning(AccountError):
+    """As many requests of this key run as it may have at once; try again when one has ended.
+
+    Attributes:
+        cap: How many may run at once.
+
+    """
+
+    def __init__(self, cap: int) -> None:
+        super().__init__()
+        self.cap = cap
+
+
+class LimitInvalid(AccountInvalid):
+    """A limit is a whole number from 1 to 1,000,000,000, or null for none."""
+
+
+class IdempotencyKeyReused(AccountConflict):
+    """This Idempotency-Key was sent with another request before; give each request a key of its own."""
+
+
+class RequestRunning(AccountConflict):
+    """A request with this Idempotency-Key is being served; try again for its answer."""
+
+    retry_after = 1.0

@@ -89,8 +89,7 @@ def compile_impact(model: Model) -> ImpactOf:
 
 def grid_kg_per_kwh(zone: str | None, method: str | None) -> float | None:
     """Return the kgCO2eq of a kWh in a zone, where the method is that of the installed library and knows it."""
-    mix = electricity_mixes.find_electricity_mix(zone) if zone and method == METHOD else None
-    return None if mix is None else mix.gwp
+    return getattr(electricity_mixes.find_electricity_mix(zone), "gwp", None) if zone and method == METHOD else None
 
 
 class _Deployment(NamedTuple):

@@ -1,19 +1,7 @@
 """The ledger's SQL: what is written, and what is closed for the dead."""
 
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from metering.hours import UPSERT_HOUR, rows_of_closed
-from storage.database import open_to_write
-from storage.errors import StorageDown
+from storage.script import Query
 from storage.statement import Row, insert_into
-from storage.transactions import write_rows
-
-if TYPE_CHECKING:
-    from metering.ledger import Admission
 
 _WHO = ("opened_at", "route", "agent", "model", "project_id", "subject", "key_id")
 
@@ -38,34 +26,18 @@ APPEND_CALL = insert_into(
     rank=1,
 )
 
+# What is selected has no type of its own on PostgreSQL.
 _CLOSE_AS_UNKNOWN = f"""
     INSERT INTO ledger (request_id, {",".join(_WHO)}, settled_at, status)
-    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unknown' WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
+    SELECT {",".join(["CAST(? AS TEXT)"] * (len(_WHO) + 2))}, 'unknown'
+    WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
+    RETURNING request_id
 """  # noqa: S608 - names of ours, never input
 
 
-def close_as_unknown(database: Path, admitted: "Sequence[tuple[Admission, Row]]", owner: str) -> int:
-    """Append an entry without figures for each request that has none, and count it in its hour; return how many.
+def closing(row: Row) -> Query:
+    """Return what appends an entry without figures, unless there is one; it sends back a row if it did.
 
-    Args:
-        database: The ledger's file.
-        admitted: For each request its id, who it was, and when it is settled.
-        owner: Of its hours; used once.
-
-    Raises:
-        StorageDown: The database cannot be written now; nothing was appended.
-
+    `row` holds the request's id, who it was, and when it is settled.
     """
-    try:
-        with closing(open_to_write(database)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            closed = [
-                admission
-                for admission, row in admitted
-                if connection.execute(_CLOSE_AS_UNKNOWN, (*row, row[0])).rowcount
-            ]
-            write_rows(connection, UPSERT_HOUR, rows_of_closed(closed, owner))
-            connection.execute("COMMIT")
-            return len(closed)
-    except sqlite3.Error as cause:
-        raise StorageDown(str(cause)) from cause
+    return Query(_CLOSE_AS_UNKNOWN, (*row, row[0]))

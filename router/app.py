@@ -14,17 +14,17 @@ from litestar.datastructures import State
 from msgspec import json
 
 from metering.middleware import Metered
-from metering.reports import Reports
 from router.auth import GUARDS, require_admin, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
-from router.routes import books, completion, discovery, health, reports, tokens
+from router.opening import completion_of, open_house, state_of
+from router.routes import books, budgets, completion, discovery, health, reports, spend_limits, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
 from router.tenancy import tokens_of
-from router.wiring import House, build, completion_of, open_books, open_tenancy
+from router.wiring import House, build
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 COLD_ROUTES = (
@@ -39,9 +39,7 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
-ADMIN_ROUTES = (*reports.ROUTES,)
-# What routes find in the application's state by these names.
-TENANCY = ("database", "revision", "api_keys", "projects", "service_accounts", "authenticator")
+ADMIN_ROUTES = (*budgets.ROUTES, *reports.ROUTES, *spend_limits.ROUTES)
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
@@ -95,7 +93,7 @@ def _state(house: House) -> State:
             "scales": house.scales,
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
-            "routes": (*COLD_ROUTES, *ADMIN_ROUTES),
+            "routes": COLD_ROUTES,
             "environment": house.settings.environment,
             "anonymous_tokens": house.settings.development,
             "metrics_token": house.settings.metrics_token,
@@ -109,14 +107,10 @@ def _state(house: House) -> State:
 async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
     house: House = application.state.house
     async with AsyncExitStack() as stack:
-        opened = await open_books(house, stack)
-        application.state.ledger = opened.ledger
-        tenancy = await open_tenancy(house, stack)
-        for name in TENANCY:
-            application.state[name] = getattr(tenancy, name)
-        application.state.reports = Reports(tenancy.database)
+        opened = await open_house(house, stack)
+        application.state.update(state_of(house, opened))
         front: Front = application.state.front
-        front.mount(completion.ROUTE, Metered(completion_of(house, tenancy), opened))
+        front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
         # What was made at start-up lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()

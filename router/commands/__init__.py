@@ -1,1 +1,1 @@
-"""The groups of commands, one file each."""
+"""The commands of `router`, one file a group."""

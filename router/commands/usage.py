@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from router.process import on_books_as_they_are, settings_of_process
+from router.settings import Settings
+
 if TYPE_CHECKING:
     from metering.question import Column, Line, Question
-    from router.settings import Settings
 
 app = App(name="usage", help="Print what was used, spent and emitted.")
 
@@ -42,8 +44,6 @@ def usage(
         The same as CSV.
 
     """
-    from router.cli import settings_of_process  # noqa: PLC0415 - it lists this command
-
     question = _question(since, until, by)
     write = _write_json if json else _write_csv if csv else _write_table
     write(settings_of_process(), question)
@@ -64,7 +64,7 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _write_json(settings: "Settings", question: "Question") -> None:
+def _write_json(settings: Settings, question: "Question") -> None:
     from router.framing import as_json  # noqa: PLC0415 - `--help` must be quick
     from router.report_export import in_full, rows  # noqa: PLC0415 - same reason
 
@@ -72,7 +72,7 @@ def _write_json(settings: "Settings", question: "Question") -> None:
     sys.stdout.buffer.writelines(as_json(row) + b"\n" for row in rows(asked, _lines(settings, asked)))
 
 
-def _write_csv(settings: "Settings", question: "Question") -> None:
+def _write_csv(settings: Settings, question: "Question") -> None:
     from router.report_export import HEADER, as_csv, as_csv_line, in_full, rows  # noqa: PLC0415 - `--help` must be quick
 
     asked = in_full(question)
@@ -80,7 +80,7 @@ def _write_csv(settings: "Settings", question: "Question") -> None:
     sys.stdout.buffer.writelines(as_csv(row) for row in rows(asked, _lines(settings, asked)))
 
 
-def _write_table(settings: "Settings", question: "Question") -> None:
+def _write_table(settings: Settings, question: "Question") -> None:
     from metering.question import CARBON, EURO  # noqa: PLC0415 - `--help` must be quick
     from router.report_query import with_amounts  # noqa: PLC0415 - same reason
 
@@ -109,16 +109,7 @@ def _plain(figure: int | Decimal) -> str:
     return format(figure, "f") if isinstance(figure, Decimal) else str(figure)
 
 
-def _lines(settings: "Settings", question: "Question") -> "list[Line]":
-    import asyncio  # noqa: PLC0415 - `--help` must be quick
+def _lines(settings: Settings, question: "Question") -> "list[Line]":
+    from metering.reports import Reports  # noqa: PLC0415 - `--help` must be quick
 
-    from metering.reports import Reports  # noqa: PLC0415 - same reason
-    from router.cli import refuse  # noqa: PLC0415 - it lists this command
-    from router.wiring import database_of  # noqa: PLC0415 - `--help` must be quick
-    from storage.errors import StorageDown  # noqa: PLC0415 - same reason
-    from storage.sqlite import Sqlite  # noqa: PLC0415 - same reason
-
-    try:
-        return asyncio.run(Reports(Sqlite(database_of(settings))).lines(question))
-    except StorageDown as down:
-        refuse([f"ROUTER_DATABASE_URL: the books cannot be read: {down}"])
+    return on_books_as_they_are(settings, lambda database: Reports(database).lines(question))

@@ -32,7 +32,7 @@ def upgrade() -> None:
 
 def _accounts() -> None:
     # Grows with every change to what processes remember of the accounts, so that they notice.
-    _table("revision", _key("one", _INTEGER), _integer("number"))
+    _table("revision", sa.Column("one", _INTEGER, primary_key=True, autoincrement=False), _integer("number"))
     _table("projects", _key("id"), *_texts("name", "created_at"), *_maybe("archived_at"))
     _table("service_accounts", _key("id"), *_texts("project_id", "name", "created_at"))
     _table(
@@ -62,7 +62,9 @@ def _budgets() -> None:
         _key("id"),
         # The organisation's budgets have the scope_id ''.
         *_texts("scope", "scope_id", "unit", "amount", "every", "kind", "timezone", "emails", "created_at"),
-        *_maybe("currency", "subject_prefix"),
+        # `quoted` is the amount in `currency`, as it was given; `former` the counters of before the window was changed
+        # that requests still held then.
+        *_maybe("currency", "quoted", "subject_prefix", "former"),
     )
     op.create_index("budgets_by_scope", "budgets", ["scope_id", "scope"])
     # One row a budget and window, `id` being `budget_id@opens_at`.
@@ -72,8 +74,8 @@ def _budgets() -> None:
         _key("id"),
         *_texts("budget_id", "window_id"),
         _integer("threshold"),
-        *_texts("recipients", "subject", "body", "created_at"),
-        *_maybe("sent_at"),
+        *_texts("recipients", "unserved", "subject", "body", "created_at"),
+        *_maybe("sent_at", "failure"),
         *[_integer(name) for name in ("tries", "due_ns", "claimed_until_ns")],
         sa.UniqueConstraint("window_id", "threshold"),
     )
@@ -84,7 +86,9 @@ def _enforcement() -> None:
     _table("holds", _key("counter"), _key("owner"), *_texts("amount"))
     # GCRA: the theoretical arrival time of each limited counter, in nanoseconds of the epoch.
     _table("rates", _key("counter"), _integer("tat_ns"))
-    # PostgreSQL only: processes that live, and requests they have let in. With SQLite these are files.
+    # PostgreSQL only: what tells a commit that was lost from one that is in (`storage/postgres_session.py`), processes
+    # that live, and requests they have let in. With SQLite the latter are files.
+    _table("commits", _key("id"), _integer("at_ns"))
     _table("owners", _key("id"), _integer("lease_until_ns"))
     _table("open_requests", _key("request_id"), *_texts("owner", "admission"))
     _table(
@@ -120,8 +124,8 @@ def _table(name: str, *parts: sa.Column[str] | sa.Column[int] | sa.Column[bytes]
     op.create_table(name, *parts, **_STRICT)
 
 
-def _key(name: str, kind: "sa.types.TypeEngine[int] | None" = None) -> sa.Column[str]:
-    return sa.Column(name, kind or sa.Text, primary_key=True, autoincrement=False)
+def _key(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, primary_key=True)
 
 
 def _integer(name: str) -> sa.Column[int]:
