@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Never
@@ -10,6 +11,7 @@ from typing import Never
 from cyclopts import App
 
 from metering.ledger_reader import LedgerLine
+from router.commands import budgets
 from router.settings import Settings, SettingsWrong, load_settings
 from storage.errors import StorageDown
 
@@ -18,6 +20,7 @@ app = App(
     help="Routeur IA: an LLM router gateway that puts a price and a footprint on every answer.",
     version="1.0.0",
 )
+app.command(budgets.app)
 WRONG = 2  # the exit status of a refusal to start
 
 
@@ -78,12 +81,12 @@ def token(subject: str = "user", *, seconds: int = 3600) -> None:
         How long it holds, a year at most.
 
     """
-    from router.auth import LONGEST_LIFE_S  # noqa: PLC0415 - `--help` must be quick
-    from router.wiring import authenticator_of  # noqa: PLC0415 - same reason
+    from router.access_tokens import LONGEST_LIFE_S  # noqa: PLC0415 - `--help` must be quick
+    from router.tenancy import tokens_of  # noqa: PLC0415 - same reason
 
     if not 0 < seconds <= LONGEST_LIFE_S:
         refuse([f"--seconds: give 1 to {LONGEST_LIFE_S}; a token of another life is never accepted"])
-    sys.stdout.write(authenticator_of(settings_of_process()).issue(subject, seconds) + "\n")
+    sys.stdout.write(tokens_of(settings_of_process()).issue(subject, seconds) + "\n")
 
 
 @app.command
@@ -98,7 +101,9 @@ def ledger(*, json: bool = False, since: datetime | None = None) -> None:
         Only what was settled at or after this moment (ISO 8601; without an offset, UTC).
 
     """
-    from metering.ledger_reader import print_ledger  # noqa: PLC0415 - `--help` must be quick
+    import asyncio  # noqa: PLC0415 - `--help` must be quick
+
+    from metering.ledger_reader import print_ledger  # noqa: PLC0415 - same reason
     from router.wiring import reader_of  # noqa: PLC0415 - same reason
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
@@ -106,12 +111,15 @@ def ledger(*, json: bool = False, since: datetime | None = None) -> None:
     # A reader that has seen enough, such as `head`, ends the command and not with a complaint.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        if json:
-            print_ledger(lines, sys.stdout.buffer)
-        else:
-            sys.stdout.writelines(f"{told(line)}\n" for line in lines)
+        asyncio.run(print_ledger(lines, sys.stdout.buffer) if json else print_told(lines))
     except StorageDown as down:
         refuse([f"ROUTER_DATABASE_URL: the books cannot be read: {down}"])
+
+
+async def print_told(lines: AsyncIterator[LedgerLine]) -> None:
+    """Print each request for a person to read."""
+    async for line in lines:
+        sys.stdout.write(f"{told(line)}\n")
 
 
 def told(line: "LedgerLine") -> str:

@@ -1,1 +1,1 @@
-"""Command groups of `router`, one file each."""
+"""The commands of `router`, one file a group."""

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Struct
 
+from accounts.errors import AccountError
+from accounts.gate import Hold
 from agents import PIPELINES, Pipeline
 from agents.errors import AgentError
 from agents.messages import Done, Events, Task
@@ -18,30 +20,33 @@ from metering.middleware import Receive, Scope, Send
 from metering.prometheus import Metrics
 from metering.receipt import RequestStatus
 from pricing_tables.model import Model
-from router.auth import Authenticator
+from router.auth import Authenticator, refuse_admin
 from router.decoding import ClientGone, decode, read_body, require_json
 from router.departure import Departure
 from router.errors import Refused, log_unforeseen
 from router.framing import Framing
 from router.line import line_of
 from router.menu import Choice, Menu
-from router.projects import project_of
+from router.projects import ProjectChoice
 from router.requests import CompletionRequest, check
+from router.turnstile import Turnstile
 from router.writer import Writer
 from storage.errors import StorageError
 
 ROUTE = "/completion"
+SURFACE = "completion"
 MOST_BODY_BYTES = 1_000_000
-FORESEEN = (Refused, AgentError, StorageError)
+FORESEEN = (Refused, AgentError, AccountError, StorageError)
 STOPPING = Refused("overloaded", retry_after=1)
 
 
 class Order(Struct, frozen=True):
-    """A request that was let in: what to run and how to frame its answer."""
+    """A request that was let in: what to run, how to frame its answer, what it holds of limits and budgets."""
 
     task: Task
     pipeline: Pipeline
     framing: Framing
+    hold: Hold | None
 
     @property
     def turns(self) -> int:
@@ -58,7 +63,8 @@ class Completion:
         models: Returns the provider of one request, which counts on its meter.
         metrics: Where answered requests are counted.
         planner: V1's planning model, when it is not the request's own.
-        development: Whether projects are made by being named.
+        projects: Says what a request is booked on.
+        gate: Says whether limits and budgets let it in.
 
     """
 
@@ -67,17 +73,19 @@ class Completion:
         *,
         authenticator: Authenticator,
         menu: Menu,
-        models: Callable[[Meter], Provider],
+        models: Callable[[Meter, Hold | None], Provider],
         metrics: Metrics,
         planner: Model | None,
-        development: bool,
+        projects: ProjectChoice,
+        gate: Turnstile,
     ) -> None:
         self._authenticator = authenticator
         self._menu = menu
         self._models = models
         self._metrics = metrics
         self._planner = planner
-        self._development = development
+        self._projects = projects
+        self._gate = gate
         self._decoder = msgspec.json.Decoder(CompletionRequest)
         self._framings: dict[tuple[str, str], Framing] = {}
 
@@ -94,22 +102,27 @@ class Completion:
 
     async def _serve(self, scope: Scope, receive: Receive, writer: Writer, meter: Meter) -> None:
         try:
-            order = await self._admit(scope, receive, meter)
+            order = await self._admit(scope, receive, writer, meter)
         except ClientGone:
             return
         except FORESEEN as error:
             await writer.refuse(error)
             return
-        if order.task.stream:
-            await self._stream(order, scope, writer, meter)
-        else:
-            await self._whole(order, scope, writer, meter)
+        try:
+            if order.task.stream:
+                await self._stream(order, scope, writer, meter)
+            else:
+                await self._whole(order, scope, writer, meter)
+        finally:
+            if order.hold is not None:
+                await order.hold.used(meter.tokens)
 
-    async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Order:
+    async def _admit(self, scope: Scope, receive: Receive, writer: Writer, meter: Meter) -> Order:
         if scope["method"] != "POST":
             raise Refused("method_not_allowed", headers={"Allow": "POST"})
         headers = scope["headers"]
-        principal = self._authenticator.principal(headers)
+        principal = self._authenticator.known(headers) or await self._authenticator.principal(headers)
+        refuse_admin(principal, headers)
         require_json(headers)
         request = decode(self._decoder, await read_body(receive, headers, MOST_BODY_BYTES))
         check(request)
@@ -118,8 +131,11 @@ class Completion:
         if pipeline is None:
             raise Refused("agent_not_found", "« agent » doit être V1 ou V2", param="agent")
         choice = self._menu.choose(request.model)
-        project_id = project_of(request, principal, development=self._development)
-        order = Order(self._task(request, choice, project_id), pipeline, self._framing(choice.shown, agent))
+        lacking = principal.scopes.refusal((choice.asked.name, choice.shown), agent, SURFACE)
+        if lacking is not None:
+            raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
+        project_id = await self._projects.of(request, principal)
+        task = self._task(request, choice, project_id)
         admission = Admission(
             request_id=meter.request_id,
             opened_at=datetime.now(UTC),
@@ -128,11 +144,13 @@ class Completion:
             model=choice.asked.name,
             project_id=project_id,
             subject=principal.subject,
+            key_id=principal.key_id,
         )
         if choice.warning is not None:
             meter.warn(choice.warning)
-        meter.admit(admission, stream=request.stream)
-        return order
+        hold = await self._gate.let_in(admission, task, meter)
+        writer.holds(hold)
+        return Order(task, pipeline, self._framing(choice.shown, agent), hold)
 
     def _task(self, request: CompletionRequest, choice: Choice, project_id: str) -> Task:
         return Task(
@@ -154,7 +172,7 @@ class Completion:
         return framing
 
     def _events(self, order: Order, meter: Meter) -> Events:
-        return order.pipeline(order.task, self._models(meter))
+        return order.pipeline(order.task, self._models(meter, order.hold))
 
     async def _whole(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Collect the stream, settle, then write one JSON body."""
