@@ -3,7 +3,6 @@
 from datetime import datetime
 from decimal import Decimal
 
-from accounts.gcra import Verdict
 from accounts.gcra import Level, Verdict
 
 
@@ -184,6 +183,10 @@ class TooManyRunning(AccountError):
     def __init__(self, cap: int) -> None:
         super().__init__()
         self.cap = cap
+
+
+class LimitInvalid(AccountInvalid):
+    """A limit is a whole number from 1 to 1,000,000,000, or null for none."""
 
 
 class IdempotencyKeyReused(AccountConflict):

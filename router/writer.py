@@ -8,6 +8,7 @@ from metering.meter import Meter
 from metering.middleware import Scope, Send
 from metering.prometheus import Metrics
 from metering.receipt import Receipt
+from router.budget_headers import budget_headers
 from router.errors import answer_to, fault_of
 from router.framing import KEEP_ALIVE, Framing
 from router.limit_headers import our_headers

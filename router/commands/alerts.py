@@ -5,6 +5,8 @@ import sys
 
 from cyclopts import App
 
+from router.process import on_database, refuse, settings_of_process
+
 app = App(name="alerts", help="Mails about budgets: what was sent, what waits, and a test mail.")
 
 
@@ -21,25 +23,10 @@ def list_alerts(*, json: bool = False, limit: int = 100) -> None:
 
     """
     from accounts.alerts import Alerts  # noqa: PLC0415 - `--help` must be quick
-    from accounts.alerts_store import Alert  # noqa: PLC0415 - same reason
-    from router.cli import refuse, settings_of_process  # noqa: PLC0415 - it imports this module
-    from router.framing import as_json  # noqa: PLC0415 - `--help` must be quick
+    from router.framing import as_json  # noqa: PLC0415 - same reason
     from router.routes.alerts import row_of  # noqa: PLC0415 - same reason
-    from router.wiring import database_of, database_url_of  # noqa: PLC0415 - same reason
-    from storage.errors import StorageError  # noqa: PLC0415 - same reason
-    from storage.migrations import upgrade  # noqa: PLC0415 - same reason
-    from storage.sqlite import Sqlite  # noqa: PLC0415 - same reason
 
-    settings = settings_of_process()
-
-    async def read() -> list[Alert]:
-        upgrade(database_url_of(settings))
-        return await Alerts(Sqlite(database_of(settings))).listed(max(limit, 0))
-
-    try:
-        alerts = asyncio.run(read())
-    except StorageError as down:
-        refuse([f"ROUTER_DATABASE_URL: the alerts cannot be read: {down}"])
+    alerts = on_database(settings_of_process(), lambda database: Alerts(database).listed(limit))
     for alert in alerts:
         if json:
             sys.stdout.write(as_json(row_of(alert)).decode() + "\n")
@@ -62,7 +49,6 @@ def test(*, to: str) -> None:
     from accounts.errors import MailRefused  # noqa: PLC0415 - `--help` must be quick
     from accounts.post import post_to, test_message  # noqa: PLC0415 - same reason
     from accounts.relay import is_address  # noqa: PLC0415 - same reason
-    from router.cli import refuse, settings_of_process  # noqa: PLC0415 - it imports this module
 
     settings = settings_of_process()
     if settings.smtp_url is None or settings.mail_from is None:

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations.hours import sum_hours
+
 revision = "0002"
 down_revision = "0001"
 
@@ -20,6 +22,7 @@ def upgrade() -> None:
     _budgets()
     _enforcement()
     _usage_hours()
+    sum_hours(op.get_bind())
     op.execute("INSERT INTO revision (one, number) VALUES (1, 1)")
     op.execute(
         "INSERT INTO projects (id, name, created_at) "
@@ -107,7 +110,7 @@ def _usage_hours() -> None:
     _table(
         "usage_hours",
         *[_key(name) for name in ("hour", "owner", "project_id", "key_id", "subject", "model", "resolved_model")],
-        *[_key(name) for name in ("basis", "zone", "method")],
+        *[_key(name) for name in ("basis", "zone", "method", "exchange")],
         *[_integer(name) for name in ("requests", "failed", "unknown", "carbon_known", "carbon_tokens")],
         *[_integer(name) for name in ("energy_known", "embodied_known", "water_known")],
         *[sa.Column(name, _INTEGER) for name in ("input_tokens", "output_tokens", "cached_tokens")],
