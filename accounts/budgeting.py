@@ -146,7 +146,8 @@ class Budgets:
 
     async def write(self, script: Callable[[], Script[T]]) -> T:
         """Run a script that changes budgets; return when no process goes by what was before."""
-        result = await self._database.write(script)
+        # Alone: a request that is settled meanwhile is in the sum of the books, or is charged to what is new.
+        result = await self._database.write_alone(script)
         # Nobody can be asked whether he has noticed; but whoever has not looked for so long asks the database.
         await asyncio.sleep(self.noticed_s)
         return result
