@@ -10,7 +10,8 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
-from accounts.keys import PREFIXES, Keys, OpenKey
+from accounts.key import PREFIXES, OpenKey
+from accounts.keys import Keys
 from accounts.last_uses import LastUses
 from accounts.projects import DEFAULT_PROJECT
 from accounts.revision import Revision

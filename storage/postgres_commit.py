@@ -18,6 +18,7 @@ _MOST_AT_ONCE = 1_000
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _PATIENCE = 4.0
+_ANSWER_SECONDS = 4.0  # as patience: a server that hangs is told no later than one that is away
 _TRIES = 5
 _PROBE = Query("SELECT 1")
 
@@ -38,6 +39,7 @@ class PostgresCommit:
         *,
         most_waiting: int = _MOST_WAITING,
         patience_seconds: float = _PATIENCE,
+        answer_seconds: float = _ANSWER_SECONDS,
     ) -> None:
         """Start the writer on the running event loop.
 
@@ -46,8 +48,10 @@ class PostgresCommit:
             clerk: Who makes transactions of what is handed over.
             most_waiting: How many units may wait before those that are not durable are refused.
             patience_seconds: After how long who waits for a durable unit is told that it is not in yet.
+            answer_seconds: After how long without an answer the server counts as lost.
 
         """
+        self._answer_seconds = answer_seconds
         self._database = database
         self._clerk = clerk
         self._most_waiting = most_waiting
@@ -210,7 +214,7 @@ class PostgresCommit:
 
     async def _connected(self) -> Session:
         if self._session is None or self._session.closed:
-            self._session = await self._database.session()
+            self._session = await self._database.session(self._answer_seconds)
         return self._session
 
 

@@ -12,7 +12,8 @@ class Wire:
     """Passes bytes on, both ways; the next commit is cut as `cut` says.
 
     `unsent`: the server never sees it. `unanswered`: the server commits, and its answer is lost. `late`: the client
-    loses its connection, and the server reads the commit only once `deliver` is set.
+    loses its connection, and the server reads the commit only once `deliver` is set. `unheard`: nothing passes any
+    more until then, and the client is not told.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -42,6 +43,8 @@ class Wire:
         self.cuts += 1
         back.cancel()
         await asyncio.wait([back])
+        if how == "unheard":
+            await self.deliver.wait()
         if how == "unanswered":
             questions.write(sent)
             await answers.read(1)

@@ -133,6 +133,20 @@ async def test_a_dead_valkey_says_so_at_once(valkey: ValkeyServer):
 
 
 @pytest.mark.anyio
+async def test_an_answer_that_is_there_counts_however_long_this_process_was_held_up(valkey_url):
+    async with aclosing(ValkeyRates(valkey_url)) as rates:
+        await rates.take([Rate(REQUESTS, 100, 1)])
+        asking = asyncio.create_task(rates.take([Rate(REQUESTS, 100, 1)]))
+        await asyncio.sleep(0)
+
+        hold_up_until = time.monotonic() + 2 * TIMEOUT_S
+        while time.monotonic() < hold_up_until:
+            pass
+
+        assert (await asking).levels[0].remaining == 98
+
+
+@pytest.mark.anyio
 async def test_the_process_takes_over_while_valkey_is_dead_and_gives_up_when_it_is_back(valkey: ValkeyServer):
     async with aclosing(FallingBack(ValkeyRates(valkey.url), ProcessRates())) as rates:
         asked = [Rate(REQUESTS, 2, 1)]
