@@ -29,7 +29,7 @@ class Lease:
 
         """
         self._database = database
-        self._owner_id = owner_id
+        self.owner_id = owner_id
         self._seconds = seconds
         self._until = float("-inf")
 
@@ -61,8 +61,13 @@ class Lease:
         self._until = began + self._seconds
         return lived
 
-    async def keep(self) -> None:
-        """Renew again and again, until cancelled."""
+    async def keep(self, revived: Callable[[], None] = lambda: None) -> None:
+        """Renew again and again, until cancelled.
+
+        Args:
+            revived: Called when this process was buried meanwhile: what it holds is no longer written anywhere.
+
+        """
         while True:
             await asyncio.sleep(self._seconds / 3)
             with suppress(StorageDown):
@@ -70,9 +75,10 @@ class Lease:
                     _log.error(
                         "process %s slept for more than %g s and was taken for dead: what it had let in was closed as "
                         "unknown, what it held was given back",
-                        self._owner_id,
+                        self.owner_id,
                         self._seconds,
                     )
+                    revived()
 
     async def release(self) -> None:
         """End the lease now; what is still owned is buried by whoever comes by.
@@ -85,17 +91,17 @@ class Lease:
         await self._database.write(self._released)
 
     def _taken(self) -> Script[None]:
-        yield Write(_TAKE, [(self._owner_id, self._end())])
+        yield Write(_TAKE, [(self.owner_id, self._end())])
 
     def _renewed(self) -> Script[bool]:
         renew = "UPDATE owners SET lease_until_ns = ? WHERE id = ? RETURNING id"
-        lived = yield Query(renew, (self._end(), self._owner_id))
+        lived = yield Query(renew, (self._end(), self.owner_id))
         if not lived:
             yield from self._taken()
         return bool(lived)
 
     def _released(self) -> Script[None]:
-        yield Query("UPDATE owners SET lease_until_ns = 0 WHERE id = ?", (self._owner_id,))
+        yield Query("UPDATE owners SET lease_until_ns = 0 WHERE id = ?", (self.owner_id,))
 
     def _end(self) -> int:
         return self._database.clock_ns() + int(self._seconds * 10**9)
