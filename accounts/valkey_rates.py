@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from valkey.asyncio import BlockingConnectionPool, Valkey
+from valkey.asyncio import ConnectionPool, Valkey
 from valkey.exceptions import NoScriptError, ValkeyError
 
 from accounts.errors import RatesUnreachable
@@ -77,14 +77,12 @@ class ValkeyRates:
 
     def __init__(self, url: str) -> None:
         # The client's types leave parts open; only the names used here are relied upon.
-        pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-            _plain(url),
-            max_connections=MOST_CONNECTIONS,
-            timeout=None,  # the whole of a call has one limit, below
-        )
+        pool = ConnectionPool.from_url(_plain(url), max_connections=MOST_CONNECTIONS)  # pyright: ignore[reportUnknownMemberType]
         self._client = Valkey.from_pool(pool)
         self._command: Callable[..., Awaitable[Any]] = self._client.execute_command  # pyright: ignore[reportUnknownMemberType] - as above
+        self._turns = asyncio.Semaphore(MOST_CONNECTIONS)
         self._healthy = True
+        self._failures = 0
 
     @property
     def healthy(self) -> bool:
@@ -134,11 +132,20 @@ class ValkeyRates:
         if not counters:
             return [0, 0]
         words = [*[PREFIX + counter for counter in counters], *values]
-        self._healthy = False
+        failures = self._failures
+        # Waiting for one's turn is no fault of Valkey; but when it fails meanwhile, nobody need find out again.
+        async with self._turns:
+            if failures != self._failures:
+                raise RatesUnreachable("not asked")
+            return await self._ask(script, len(counters), words)
+
+    async def _ask(self, script: str, keys: int, words: Sequence[str | int]) -> list[Any]:
         try:
             async with _limited():
-                answer = await self._evaluate(script, len(counters), words)
+                answer = await self._evaluate(script, keys, words)
         except (ValkeyError, OSError, TimeoutError) as cause:
+            self._healthy = False
+            self._failures += 1
             raise RatesUnreachable(type(cause).__name__) from cause
         self._healthy = True
         return answer

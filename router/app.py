@@ -34,6 +34,7 @@ from router.routes import (
     project_keys,
     projects,
     prompt_keys,
+    reports,
     service_accounts,
     spend_limits,
     tokens,
@@ -66,6 +67,7 @@ ADMIN_ROUTES = (
     *budgets.ROUTES,
     *spend_limits.ROUTES,
     *limits.ROUTES,
+    *reports.ROUTES,
     alerts.list_alerts,
 )
 COLD_ROUTES = (*USER_ROUTES, *KNOWN_ROUTES, *ADMIN_ROUTES)

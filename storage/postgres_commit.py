@@ -88,8 +88,8 @@ class PostgresCommit:
         Returns:
             A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database
             refuses the unit itself, and StorageDown when it could not be written: at once if it is not durable,
-            when patience ends if it is; it is then still kept and tried again. One that was on its way when the
-            server was lost may be in all the same.
+            when patience ends if it is; it is then still kept and tried again. One that is not durable and was in a
+            commit when the server was lost is told once it is known whether it is in.
 
         """
         future = asyncio.get_running_loop().create_future()
@@ -160,7 +160,8 @@ class PostgresCommit:
         await self._rest()
 
     async def _rest(self) -> None:
-        self._waiting.disappoint(self._units, self._patience_seconds)
+        durable = [handed for handed in self._units + self._queue if handed.durable]
+        self._waiting.disappoint(durable, self._patience_seconds)
         self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
         await asyncio.sleep(self._pause)
 
@@ -209,7 +210,6 @@ class PostgresCommit:
             waits = [handed for handed in self._queue if not handed.durable]
             self._queue = [handed for handed in self._queue if handed.durable]
             self._waiting.refuse(waits, StorageDown())
-            self._waiting.disappoint(self._queue, self._patience_seconds)
             await self._rest()
 
     async def _connected(self) -> Session:

@@ -5,6 +5,8 @@ import sys
 
 from cyclopts import App
 
+from router.process import refuse, settings_of_process
+
 app = App(name="database", help="The database of ROUTER_DATABASE_URL: make it, bring it to this version, look at it.")
 
 
@@ -21,7 +23,6 @@ def upgrade(*, json: bool = False) -> None:
         Print a JSON object.
 
     """
-    from router.cli import refuse  # noqa: PLC0415 - it imports this module
     from storage import migrations  # noqa: PLC0415 - `--help` must be quick
     from storage.errors import StorageError  # noqa: PLC0415 - same reason
 
@@ -46,7 +47,6 @@ def status(*, json: bool = False) -> None:
         Print a JSON object.
 
     """
-    from router.cli import refuse  # noqa: PLC0415 - it imports this module
     from storage import migrations  # noqa: PLC0415 - `--help` must be quick
     from storage.errors import StorageError  # noqa: PLC0415 - same reason
 
@@ -62,8 +62,7 @@ def status(*, json: bool = False) -> None:
 
 
 def _url() -> str:
-    from router.cli import settings_of_process  # noqa: PLC0415 - it imports this module
-    from router.wiring import database_url_of  # noqa: PLC0415 - `--help` must be quick
+    from router.ground import database_url_of  # noqa: PLC0415 - `--help` must be quick
 
     return database_url_of(settings_of_process())
 

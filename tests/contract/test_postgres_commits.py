@@ -52,6 +52,22 @@ async def test_commit_that_the_server_reads_late_is_not_in_beside_the_second_try
     assert kept() == ["a", "b"]
 
 
+@pytest.mark.parametrize("how", ["unsent", "unanswered"])
+async def test_who_waits_for_a_commit_that_was_cut_is_told_once_it_is_known(url, kept, how):
+    async with wire_to(url) as (wire, through), writing(through, patience_seconds=0.05) as writer:
+        await writer.submit(Plain([(DOUBLE, ("a",))]), durable=False)
+        wire.cut, wire.shut = how, True
+        admission = writer.submit(Plain([(DOUBLE, ("b",))]), durable=False)
+        done, _ = await asyncio.wait([admission], timeout=0.3)
+
+        assert not done
+        assert not writer.ready
+        wire.shut = False
+        await admission
+
+    assert kept() == ["a", "b"]
+
+
 async def test_server_that_no_longer_answers_is_told_and_the_unit_is_in_once_over_another_connection(url, kept):
     async with wire_to(url) as (wire, through), writing(through, answer_seconds=0.2) as writer:
         await writer.submit(Plain([(DOUBLE, ("a",))]), durable=True)

@@ -187,6 +187,31 @@ async def test_a_valkey_that_hangs_holds_up_one_request_a_second_and_no_longer_t
 
 
 @pytest.mark.anyio
+async def test_of_many_at_once_nobody_waits_for_a_hanging_valkey_twice(valkey: ValkeyServer):
+    async with aclosing(FallingBack(ValkeyRates(valkey.url), ProcessRates())) as rates:
+        await rates.take([Rate(REQUESTS, 1000, 1)])
+        os.kill(valkey._process.pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            verdicts = await asyncio.gather(*[rates.take([Rate(REQUESTS, 1000, 1)]) for _ in range(200)])
+            took = time.monotonic() - began
+        finally:
+            os.kill(valkey._process.pid, signal.SIGCONT)
+
+        assert all(verdict.refused is None for verdict in verdicts)
+        assert took < 3 * TIMEOUT_S
+
+
+@pytest.mark.anyio
+async def test_a_crowd_that_waits_for_its_turn_is_no_outage(valkey_url):
+    async with aclosing(ValkeyRates(valkey_url)) as rates:
+        verdicts = await asyncio.gather(*[rates.take([Rate(REQUESTS, 1000, 1)]) for _ in range(3000)])
+
+        assert 1000 <= sum(verdict.refused is None for verdict in verdicts) <= 1100
+        assert rates.healthy
+
+
+@pytest.mark.anyio
 async def test_what_was_not_used_is_given_back_to_the_process_too():
     rates = ProcessRates()
     await rates.take([Rate(TOKENS, 100, 100)])
