@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from math import inf
 
 from msgspec import Struct
 
 from metering.hours import EXACT
+from metering.impact import ImpactOf
 from metering.reckoning import A_THOUSAND, ZERO, Scale
 
 # What a chat template puts around a prompt and around each turn, in tokens. The templates of the embedded models and of
@@ -58,9 +60,16 @@ def bound_of(scale: Scale, input_tokens: int, output_tokens: int, day: date, lon
         longest_s: After how many seconds it is given up.
 
     """
-    # Without a measured time the formula is the unclamped one; where power is measured, only time says how much it was.
-    kg = scale.impact.impact(output_tokens, inf, None).kg
-    if kg is None:
-        kg = scale.impact.impact(output_tokens, longest_s, None).kg
-    grams = None if kg is None else Decimal(repr(kg)) * A_THOUSAND
+    grams = most_grams(scale.impact, output_tokens, longest_s)
     return Bound(scale.tariff.most(input_tokens, output_tokens, day), grams, input_tokens + output_tokens)
+
+
+# Requests ask for the same few lengths of an answer.
+@lru_cache(maxsize=4096)
+def most_grams(impact: ImpactOf, output_tokens: int, longest_s: float) -> Decimal | None:
+    """Return the most that a call of so many tokens and seconds can emit, in grams; None when unknown."""
+    # Without a measured time the formula is the unclamped one; where power is measured, only time says how much it was.
+    kg = impact.impact(output_tokens, inf, None).kg
+    if kg is None:
+        kg = impact.impact(output_tokens, longest_s, None).kg
+    return None if kg is None else Decimal(repr(kg)) * A_THOUSAND
