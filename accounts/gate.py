@@ -16,8 +16,10 @@ from accounts.spare import spare, taken
 from metering.bound import NO_BOUND, Bound
 from metering.held import Held
 from storage.clerk import Writer
-from storage.errors import StorageError
+from storage.errors import StorageDown, StorageError
 from storage.script import Database
+
+_PATIENCE_S = 4.0
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -199,11 +201,19 @@ class Gate:
 
         """
         answer = self._writer.submit(ask, durable=False)
+        waiting = asyncio.shield(answer)
+        # A server that is lost in a commit is asked for the outcome when it is back; nobody waits for that.
+        patience = asyncio.get_running_loop().call_later(_PATIENCE_S, waiting.cancel)
         try:
-            outcome: Grant | AccountError = await asyncio.shield(answer)
-        except CancelledError:
+            outcome: Grant | AccountError = await waiting
+        except CancelledError as cause:
             answer.add_done_callback(self._let_go)
-            raise
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
+                raise
+            raise StorageDown from cause
+        finally:
+            patience.cancel()
         if isinstance(outcome, AccountError):
             raise outcome
         return outcome

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 
 from msgspec import Struct
 
@@ -69,7 +70,8 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     await tenancy.revision.look()
     clerk = Clerk(ground.owner, lists_open=ground.lists_open)
     idempotency = Idempotency(ground.database, ground.owner)
-    tasks = (*ground.tasks, *tenancy.tasks, idempotency.run, *_chores(house, ground))
+    live = () if ground.live is None else (partial(ground.live, clerk),)
+    tasks = (*live, *tenancy.tasks, idempotency.run, *_chores(house, ground))
     await _keep_running(tasks, stack)
     writer = ground.writer_of(clerk)
     stack.push_async_callback(writer.close, CLOSE_WITHIN_S)
