@@ -19,6 +19,22 @@ TEMPLATE_TOKENS = 64
 TURN_TOKENS = 8
 
 
+class Size(Struct, frozen=True):
+    """How large a call of a model may be: the most tokens that it reads, and that it may generate."""
+
+    model: str
+    input_tokens: int
+    output_tokens: int
+
+    def within(self, other: "Size") -> bool:
+        """Whether whatever covers the other covers this."""
+        return (
+            self.model == other.model
+            and self.input_tokens <= other.input_tokens
+            and self.output_tokens <= other.output_tokens
+        )
+
+
 class Bound(Struct, frozen=True):
     """Upper bounds of what a call, or several, will consume: EUR, grams of CO2e (None when unknown), tokens."""
 
@@ -49,19 +65,19 @@ def most_input(texts: Iterable[str]) -> int:
     return tokens
 
 
-def bound_of(scale: Scale, input_tokens: int, output_tokens: int, day: date, longest_s: float) -> Bound:
+def bound_of(scale: Scale, size: Size, day: date, longest_s: float) -> Bound:
     """Return the most that one call can consume.
 
     Args:
         scale: Of the call's model.
-        input_tokens: The most that it reads.
-        output_tokens: The most that it may generate.
+        size: Of the call.
         day: Whose prices it is charged at, UTC.
         longest_s: After how many seconds it is given up.
 
     """
-    grams = most_grams(scale.impact, output_tokens, longest_s)
-    return Bound(scale.tariff.most(input_tokens, output_tokens, day), grams, input_tokens + output_tokens)
+    read, generated = size.input_tokens, size.output_tokens
+    grams = most_grams(scale.impact, generated, longest_s)
+    return Bound(scale.tariff.most(read, generated, day), grams, read + generated)
 
 
 # Requests ask for the same few lengths of an answer.
