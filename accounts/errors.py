@@ -197,3 +197,16 @@ class RequestRunning(AccountConflict):
     """A request with this Idempotency-Key is being served; try again for its answer."""
 
     retry_after = 1.0
+
+
+class TooManyFailures(AccountError):
+    """Too many wrong credentials came from this address; try again a little later.
+
+    Attributes:
+        retry_after: Seconds after which another one is looked at.
+
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = retry_after
