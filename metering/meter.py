@@ -112,9 +112,17 @@ class Meter:
         """Whether any text has left for the client."""
         return self._first_text is not None
 
-    def bound(self, model: Model, texts: Iterable[str], max_tokens: int, longest_s: float) -> Bound:
-        """Return the most that one call of `model` can consume: these turns read, so many tokens generated."""
-        day = (self._admission.opened_at if self._admission else datetime.now(UTC)).date()
+    def bound(
+        self, model: Model, texts: Iterable[str], max_tokens: int, longest_s: float, opened_at: datetime | None = None
+    ) -> Bound:
+        """Return the most that one call of `model` can consume: these turns read, so many tokens generated.
+
+        It is at the prices of `opened_at`, which whoever is not admitted yet must say: those of its settlement.
+        """
+        if opened_at is None:
+            assert self._admission is not None  # noqa: S101 - only who was admitted makes calls
+            opened_at = self._admission.opened_at
+        day = opened_at.date()
         return bound_of(self._books.scales[model.name], most_input(texts), max_tokens, day, longest_s)
 
     def admit(self, admission: Admission, *, stream: bool, held: Held | None = None) -> None:

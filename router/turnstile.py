@@ -51,11 +51,12 @@ class Turnstile:
     def _claim(self, admission: Admission, task: Task, meter: Meter) -> Claim:
         texts = [message.content for message in task.conversation()]
         most = task.sampling.max_tokens or self._max_tokens
+        longest_s = self._longest_s[task.model.provider]
         return Claim(
             request_id=admission.request_id,
             opened_at=admission.opened_at,
             project_id=admission.project_id,
             key_id=admission.key_id,
-            bound=meter.bound(task.model, texts, most, self._longest_s[task.model.provider]),
+            bound=meter.bound(task.model, texts, most, longest_s, admission.opened_at),
             opening=msgspec.json.encode(admission).decode() if self._lists_open else None,
         )
