@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import composite
 
-from metering.bound import NO_BOUND, Bound, bound_of, most_input
+from metering.bound import NO_BOUND, Bound, Size, bound_of, most_input
 from metering.call import Call
 from metering.cost import compile_tariff
 from metering.held import Held
@@ -58,7 +58,7 @@ def calls(draw):
 def test_a_receipt_is_never_above_the_bounds_of_its_calls(drawn, day):
     held, pool = Held({}), NO_BOUND
     for call, read, generated in drawn:
-        bound = bound_of(SCALES[call.model.name], read, generated, day, LONGEST_S)
+        bound = bound_of(SCALES[call.model.name], Size(call.model.name, read, generated), day, LONGEST_S)
         beyond, pool = bound.beyond(pool), pool.beyond(bound)
         held.add({"EUR": beyond.eur, "gCO2e": Decimal("NaN") if beyond.grams is None else beyond.grams})
 
