@@ -1,0 +1,86 @@
+"""Fixtures of the accounts: an honest vendor, three replicas over PostgreSQL, two workers over SQLite."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import tests.accounts.honest as _honest  # noqa: F401 - it teaches the faulty upstream the scenario of this name
+from tests.faults.served import PATIENT, model, provider, served
+from tests.faults.upstream import FaultyUpstream
+from tests.gateway import Gateway, environment
+from tests.replicas import SHARED, Replicas
+from tests.servers import PostgresServer, ValkeyServer
+
+MODELS = {"my-honest": "honest", "my-broken": "honest", "my-ok": "ok", "my-brisk": "brisk", "my-hang": "hang"}
+FREE = """
+[[model]]
+name = "my-free"
+provider = "with-my-ok"
+upstream = "ok"
+context_window = 8000
+description = "Costs nothing, in euros or in grams"
+[model.price]
+currency = "EUR"
+input = 0
+output = 0
+[model.carbon]
+watts = 0
+"""
+
+
+@pytest.fixture(scope="session")
+def vendor() -> Iterator[FaultyUpstream]:
+    with served() as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def gateway_in(tmp_path_factory: pytest.TempPathFactory, vendor: FaultyUpstream) -> Iterator[Callable[..., Gateway]]:
+    """Make gateways, not started, with a model of each kind; whatever still runs at the end must stop as it should."""
+    made: list[Gateway] = []
+    rows = [provider(f"with-{name}", vendor.base_url, PATIENT) + model(name, f"with-{name}", MODELS[name]) for name in MODELS]
+    toml = "".join(rows) + FREE
+
+    def make(**settings: str) -> Gateway:
+        folder: Path = tmp_path_factory.mktemp("replica")
+        (folder / "router.toml").write_text(toml)
+        gateway = Gateway(folder, environment(folder, **SHARED | settings))
+        made.append(gateway)
+        return gateway
+
+    yield make
+    for gateway in made:
+        if gateway.process is not None and gateway.process.poll() is None:
+            assert gateway.stop() == 0, gateway.log
+
+
+@pytest.fixture(scope="session")
+def trio(gateway_in: Callable[..., Gateway], postgres: PostgresServer) -> Replicas:
+    """Three replicas over PostgreSQL."""
+    url = postgres.fresh()
+    return Replicas.started(lambda: gateway_in(ROUTER_DATABASE_URL=url), 3, shared_database=True)
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[ValkeyServer]:
+    """A Valkey that a test may stop."""
+    server = ValkeyServer()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def trio_with_valkey(
+    gateway_in: Callable[..., Gateway], postgres: PostgresServer, valkey_server: ValkeyServer
+) -> Replicas:
+    """Three replicas over PostgreSQL that share their rates in Valkey."""
+    settings = {"ROUTER_DATABASE_URL": postgres.fresh(), "ROUTER_VALKEY_URL": valkey_server.url}
+    return Replicas.started(lambda: gateway_in(**settings), 3, shared_database=True)
+
+
+@pytest.fixture(scope="session")
+def pair(gateway_in: Callable[..., Gateway]) -> Replicas:
+    """One gateway of two workers over SQLite."""
+    return Replicas.started(lambda: gateway_in(ROUTER_WORKERS="2"), 1, shared_database=False)

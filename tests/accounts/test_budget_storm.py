@@ -1,0 +1,195 @@
+"""However many ask at once on however many replicas, nobody spends a cent or a gram more than a hard budget allows."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.accounts.asking import Ask, Told, agrees, tell_all
+from tests.accounts.honest import Script, text_of
+from tests.accounts.watch import Watch, watched
+from tests.faults.served import figure, until
+from tests.faults.upstream import FaultyUpstream
+from tests.replicas import Key, Replicas
+
+SIZE = 240
+AT_ONCE = 60
+SCOPES = ("organization", "project", "key")
+UNITS = ("EUR", "gCO2e")
+BINDING = [("organization", "EUR"), ("project", "gCO2e"), ("key", "EUR"), ("organization", "gCO2e")]
+CODES = {"EUR": "budget_exceeded_eur", "gCO2e": "budget_exceeded_co2e"}
+NOTHING = Decimal(0)
+
+
+def random_asks(chance: random.Random, key: str, size: int, name: str) -> list[Ask]:
+    """Make requests of every size, of which some are left, some refused by the vendor and some cut by it."""
+    asks: list[Ask] = []
+    for number in range(size):
+        most = chance.choice([None, 20, 100, 400])
+        end = chance.choices(["ok", "cut", "refuse"], [8, 1, 1])[0]
+        parts = chance.choice([0, 0, 2, 4])
+        dense = 0 if parts else chance.choice([0, 0, 1])
+        script = Script(chance.randrange(300), chance.randrange(60), end, dense, parts)
+        padding = "é" * chance.choice([0, 10, 500, 3000])
+        fields: dict[str, Any] = {
+            "message": f"{name}-{number:04} {padding} {script}",
+            "model": "my-broken" if end == "refuse" else "my-honest",
+            "agent": chance.choice(["V1", "V2"]),
+            "stream": chance.random() < 0.5,
+        } | ({} if most is None else {"max_tokens": most})
+        asks.append(Ask(fields, key, leaves_after=chance.uniform(0, 0.15) if chance.random() < 0.15 else None))
+    return asks
+
+
+def spent_by(rows: list[dict[str, Any]], unit: str) -> Decimal:
+    """Return what ledger rows add up to."""
+    if unit == "EUR":
+        return sum((Decimal(row["cost_eur"]) for row in rows if row["cost_eur"] is not None), NOTHING)
+    known = [row["emissions_kgCO2eq"] for row in rows if row["emissions_kgCO2eq"] is not None]
+    return sum((Decimal(kg) for kg in known), NOTHING) * 1000
+
+
+@dataclass
+class Storm:
+    """A storm on six hard budgets, one of which binds."""
+
+    replicas: Replicas
+    vendor: FaultyUpstream
+    seed: int
+    size: int = SIZE
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self.admin = self.replicas.admin
+        self.name = f"storm{self.seed:05}"
+        self.key: Key = self.admin.key(name=self.name)
+
+    def run(self, binding: tuple[str, str]) -> tuple[list[Told], Watch, list[dict[str, Any]]]:
+        """Let the storm blow and return what was told, what was seen, and the ledger rows of its project."""
+        budgets = self.six_budgets(binding)
+        before = {each["id"]: Decimal(each["spent"]) for each in budgets}
+        earlier = len(self.replicas.rows_of(self.key.project))
+        asks = random_asks(self.chance, self.key.value, self.size, self.name)
+
+        async def blow() -> tuple[list[Told], Watch]:
+            async with watched(self.replicas, {each["id"]: Decimal(each["limit"]) for each in budgets}) as watch:
+                told = await tell_all(self.replicas.next, asks, AT_ONCE)
+            return told, watch
+
+        try:
+            told, watch = asyncio.run(blow())
+            rows = self.settled(budgets, before, earlier)
+        finally:
+            for each in budgets:
+                self.admin.drop_budget(each["id"])
+        return told, watch, rows
+
+    def six_budgets(self, binding: tuple[str, str]) -> list[dict[str, Any]]:
+        """Set a budget for each scope and unit: the binding one has a third of what would be spent."""
+        probes = [ask for ask in random_asks(random.Random(0), self.key.value, 40, "probe") if ask.leaves_after is None]
+        told = asyncio.run(tell_all(self.replicas.next, probes, 8))
+        assert any(each.answered for each in told), Counter((each.status, each.code) for each in told)
+        until(lambda: len(self.replicas.rows_of(self.key.project)) >= len(probes))
+        rows = self.replicas.rows_of(self.key.project)
+        scope_ids = {"organization": {}, "project": {"scope_id": self.key.project}, "key": {"scope_id": self.key.id}}
+        budgets: list[dict[str, Any]] = []
+        for scope in SCOPES:
+            for unit in UNITS:
+                whole = spent_by(rows, unit) / len(rows) * self.size
+                share = Decimal("0.33") if (scope, unit) == binding else Decimal(self.chance.randrange(60, 120)) / 100
+                limit = round(whole * share, 9)
+                budgets.append(self.admin.budget(limit, unit, scope=scope, window="day", **scope_ids[scope]))
+        # A budget may know what its window has seen before: the limit is for what comes.
+        for each in budgets:
+            if Decimal(each["spent"]):
+                limit = str(Decimal(each["limit"]) + Decimal(each["spent"]))
+                each |= self.admin.done("PATCH", f"/v1/organization/budgets/{each['id']}", {"limit": limit})
+        return budgets
+
+    def settled(
+        self, budgets: list[dict[str, Any]], before: dict[str, Decimal], earlier: int
+    ) -> list[dict[str, Any]]:
+        """Wait until nothing is reserved, and hold what was spent against the ledger."""
+        now = {each["id"]: self.admin.figures(each["id"]) for each in budgets}
+
+        def quiet() -> bool:
+            now.update({each["id"]: self.admin.figures(each["id"]) for each in budgets})
+            return all(figures.reserved == 0 for figures in now.values())
+
+        until(quiet, 10)
+        rows = self.replicas.rows_of(self.key.project)[earlier:]
+        for each in budgets:
+            figures = now[each["id"]]
+            assert figures.spent - before[each["id"]] == spent_by(rows, each["unit"]), each
+            assert figures.remaining == figures.limit - figures.spent
+        return rows
+
+
+def assert_nobody_overspent(storm: Storm, told: list[Told], watch: Watch, rows: list[dict[str, Any]]) -> None:
+    refused = [each for each in told if each.status == 429]
+    answered = [each for each in told if each.answered]
+    figure(
+        f"seed {storm.seed}: {len(told)} requests, {len(answered)} answered, {len(refused)} over budget, "
+        f"{dict(Counter(row['status'] for row in rows))}; looked {watch.looks}; "
+        f"fullest {[f'{watch.most[each] / limit:.4f}' for each, limit in watch.limits.items()]}"
+    )
+    assert watch.broken == []
+    assert min(watch.looks.values()) > 20
+    ids = Counter(row["request_id"] for row in rows)
+    assert [name for name, count in ids.items() if count > 1] == []
+    by_id = {row["request_id"]: row for row in rows}
+    assert [each.receipt for each in answered if not agrees(each, by_id[each.receipt["request_id"]])] == []
+
+
+def assert_refused_never_called(storm: Storm, told: list[Told], unit: str) -> None:
+    refused = [each for each in told if each.status == 429]
+    assert {each.code for each in refused} <= set(CODES.values())
+    assert CODES[unit] in {each.code for each in refused}
+    assert {each.answer.headers.get("x-should-retry") for each in refused} == {"false"}
+    seen = {text_of(request).rpartition(storm.name)[2][1:5] for request in storm.vendor.requests}
+    assert {each.ask.fields["message"].split()[0][-4:] for each in refused} & seen == set()
+    # 200, or why not: refused for want of budget, or the vendor's own failures; nothing else.
+    assert {each.code for each in told if each.answer} <= {None, *CODES.values(), "provider_error", "model_unavailable"}
+
+
+# Must-show 1.
+@pytest.mark.parametrize("binding", BINDING[:2], ids="-".join)
+def test_no_moment_of_a_storm_on_three_replicas_is_over_budget(
+    trio: Replicas, vendor: FaultyUpstream, binding: tuple[str, str]
+) -> None:
+    storm = Storm(trio, vendor, random.randrange(100_000))
+
+    told, watch, rows = storm.run(binding)
+
+    assert_nobody_overspent(storm, told, watch, rows)
+    assert_refused_never_called(storm, told, binding[1])
+
+
+@pytest.mark.parametrize("binding", BINDING[2:], ids="-".join)
+def test_no_moment_of_a_storm_on_two_workers_is_over_budget(
+    pair: Replicas, vendor: FaultyUpstream, binding: tuple[str, str]
+) -> None:
+    storm = Storm(pair, vendor, random.randrange(100_000))
+
+    told, watch, rows = storm.run(binding)
+
+    assert_nobody_overspent(storm, told, watch, rows)
+    assert_refused_never_called(storm, told, binding[1])
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("binding", BINDING * 5, ids=str)
+@pytest.mark.parametrize("house", ["trio", "pair"])
+def test_no_moment_of_many_storms_is_over_budget(
+    request: pytest.FixtureRequest, vendor: FaultyUpstream, house: str, binding: tuple[str, str]
+) -> None:
+    storm = Storm(request.getfixturevalue(house), vendor, random.randrange(100_000), 600)
+
+    told, watch, rows = storm.run(binding)
+
+    assert_nobody_overspent(storm, told, watch, rows)
+    assert_refused_never_called(storm, told, binding[1])
