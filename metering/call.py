@@ -15,6 +15,7 @@ class Call:
         model: Who is asked.
         streamed: Whether the answer comes bit by bit, so that its first text has a time of its own.
         asked: The (role, content) turns that were sent, for an estimate when the provider's count is lost.
+        max_tokens: How many tokens the answer may have; None leaves it to the provider.
 
     """
 
@@ -24,6 +25,7 @@ class Call:
         "ended",
         "failure",
         "first",
+        "max_tokens",
         "model",
         "pieces",
         "refusal",
@@ -33,9 +35,12 @@ class Call:
         "usage",
     )
 
-    def __init__(self, model: Model, asked: Sequence[tuple[str, str]], *, streamed: bool) -> None:
+    def __init__(
+        self, model: Model, asked: Sequence[tuple[str, str]], *, streamed: bool, max_tokens: int | None = None
+    ) -> None:
         self.model = model
         self.asked = asked
+        self.max_tokens = max_tokens
         self.streamed = streamed
         self.started = time.perf_counter()
         self.first: float | None = None

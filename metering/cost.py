@@ -98,6 +98,23 @@ class Tariff:
             rates.exchange,
         )
 
+    def most(self, input_tokens: int, output_tokens: int, day: date) -> Decimal:
+        """Return the most that a call can cost which reads and generates no more than so many tokens, in euros.
+
+        Whatever bucket its tokens fall in and whatever tier it reaches, `cost` is not above this.
+
+        Raises:
+            PriceMissing: As `cost`.
+            RateMissing: As `cost`.
+
+        """
+        rates = self._days.get(day) or self._rates_on(day)
+        reached = [band for band in rates.bands if band.above < input_tokens or band.above == 0]
+        read = max(max(band.input, band.cached, band.written) for band in reached)
+        generated = max(band.output for band in reached)
+        parts = (_EXACT.multiply(read, input_tokens), _EXACT.multiply(generated, output_tokens))
+        return sum((_EXACT.quantize(_EXACT.divide(part, rates.per_euro), QUANTUM) for part in parts), Decimal())
+
     def _rates_on(self, day: date) -> _DayRates:
         row = next((row for row in reversed(self._rows) if row.effective_from <= day), None)
         if row is None:

@@ -1,19 +1,23 @@
 """The book: one row a request that reached a provider, appended once and never edited."""
 
 from asyncio import Future
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
+from functools import partial
 
 from msgspec import UNSET, DecodeError, Struct, json
 
 from metering import ledger_store
+from metering.held import Held
 from metering.receipt import CallRow, Receipt, RequestStatus
+from storage.clerk import Writer
 from storage.errors import StorageDown
-from storage.group_commit import GroupCommit
-from storage.journal import Journal, lines_in
-from storage.owners import buried, owners
-from storage.statement import Row
+from storage.journal import Journal
+from storage.script import Script
+from storage.statement import Row, Statement, Work
+
+Kept = tuple[Statement, Row]
 
 
 class Admission(Struct, frozen=True, kw_only=True):
@@ -26,22 +30,52 @@ class Admission(Struct, frozen=True, kw_only=True):
     model: str
     project_id: str
     subject: str
+    key_id: str | None = None
+
+
+class Remaining(Struct, frozen=True):
+    """What the tightest budgets of a request have left, in euros and in grams of CO2e; None where there is none."""
+
+    eur: Decimal | None = None
+    grams: Decimal | None = None
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A settled request: who asked what, how it ended and when, in UTC, and its receipt."""
+    """A settled request: who asked what, how it ended and when, in UTC, and its receipt.
+
+    `held` is what is given back with it, `kept` one more row of the same transaction.
+    """
 
     admission: Admission
     settled_at: datetime
     status: RequestStatus
     stream: bool
     receipt: Receipt
+    held: Held | None = None
+    kept: Kept | None = None
+
+    @property
+    def work(self) -> Work:
+        """Its rows."""
+        request_id = self.admission.request_id
+        calls = enumerate(self.receipt.calls)
+        work: list[Kept] = [(ledger_store.APPEND, _entry_row(self))]
+        work += [(ledger_store.APPEND_CALL, _call_row(request_id, *call)) for call in calls]
+        if self.kept is not None:
+            work.append(self.kept)
+        return work
 
 
 class Ledger:
-    """Where requests are opened and settled; `LedgerReader` reads what is there."""
+    """Where requests are opened and settled; `LedgerReader` reads what is there.
 
-    def __init__(self, writer: GroupCommit, journal: Journal) -> None:
+    Args:
+        writer: Commits entries.
+        journal: Where this process notes what it lets in; None where the database has such a list.
+
+    """
+
+    def __init__(self, writer: Writer, journal: Journal | None) -> None:
         self._writer = writer
         self._journal = journal
 
@@ -59,61 +93,40 @@ class Ledger:
         """
         if not self._writer.ready:
             raise StorageDown
-        self._journal.open(admission.request_id, json.encode(admission))
+        if self._journal is not None:
+            self._journal.open(admission.request_id, json.encode(admission))
 
-    def append(self, entry: Entry) -> Future[None]:
+    def append(self, entry: Entry) -> Future[Remaining | None]:
         """Write the entry with its calls in one transaction, exactly once, and close its request.
 
         Returns:
-            Done once the entry survives a power cut. Raises StorageDown when that takes too long: the entry then
-            stays queued and is tried again. Raises UnitRefused when the book has an entry of this id.
+            What its budgets have left, once the entry survives a power cut. Raises StorageDown when that takes too
+            long: the entry then stays queued and is tried again. Raises UnitRefused when the book has an entry of this
+            id.
 
         """
-        request_id = entry.admission.request_id
-        work = [(ledger_store.APPEND, _entry_row(entry))]
-        work += [(ledger_store.APPEND_CALL, _call_row(request_id, *call)) for call in enumerate(entry.receipt.calls)]
-
-        def close(settled: Future[None]) -> None:
-            if not settled.cancelled() and settled.exception() is None:
-                self._journal.close(request_id)
-
-        settled = self._writer.submit(work, durable=True)
-        settled.add_done_callback(close)
+        settled: Future[Remaining | None] = self._writer.submit(entry, durable=True)
+        if self._journal is not None:
+            settled.add_done_callback(partial(self._close, self._journal, entry.admission.request_id))
         return settled
 
+    @staticmethod
+    def _close(journal: Journal, request_id: str, settled: Future[Remaining | None]) -> None:
+        if not settled.cancelled() and settled.exception() is None:
+            journal.close(request_id)
 
-def close_abandoned(database: Path, locks: Path, journals: Path) -> int:
-    """Append an entry `unknown`, without figures, for each request that a dead process left open.
 
-    Safe beside live processes and others that do the same; whoever starts calls it.
-
-    Args:
-        database: The ledger's file.
-        locks: Where the processes that write it hold their locks.
-        journals: Where they keep their journals, each under the name of its lock.
-
-    Returns:
-        How many requests were closed.
-
-    Raises:
-        StorageDown: The database cannot be read or written now.
-
-    """
-    closed = 0
-    for owner in owners(locks) | owners(journals):
-        with buried(locks, owner) as dead:
-            if dead:
-                journal = journals / owner
-                admitted = _admissions(lines_in(journal))
-                settled_at = _iso(datetime.now(UTC))
-                closed += ledger_store.close_as_unknown(
-                    database, [(each.request_id, *_who(each), settled_at) for each in admitted]
-                )
-                journal.unlink(missing_ok=True)
+def close_as_unknown(admitted: Sequence[Admission], settled_at: datetime) -> Script[list[Admission]]:
+    """Append an entry `unknown`, without figures, for each request that has none; return those."""
+    closed: list[Admission] = []
+    for each in admitted:
+        rows = yield ledger_store.closing((each.request_id, *_who(each), _iso(settled_at)))
+        if rows:
+            closed.append(each)
     return closed
 
 
-def _admissions(lines: list[bytes]) -> list[Admission]:
+def admissions_in(lines: Iterable[bytes]) -> list[Admission]:
     """Return what can be read: a line that a power cut spoiled names nobody, and must not keep the rest open."""
     admitted: list[Admission] = []
     for line in lines:
@@ -126,7 +139,7 @@ def _iso(time: datetime) -> str:
     return time.isoformat(timespec="microseconds")
 
 
-def _who(admission: Admission) -> tuple[str, str, str, str, str, str]:
+def _who(admission: Admission) -> tuple[str, str, str, str, str, str, str | None]:
     return (
         _iso(admission.opened_at),
         admission.route,
@@ -134,6 +147,7 @@ def _who(admission: Admission) -> tuple[str, str, str, str, str, str]:
         admission.model,
         admission.project_id,
         admission.subject,
+        admission.key_id,
     )
 
 

@@ -6,11 +6,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from storage.database import open_to_read, open_to_write
+from storage.database import open_to_read
 from storage.errors import StorageDown
+from storage.script import Query
 from storage.statement import Row, insert_into
 
-_WHO = ("opened_at", "route", "agent", "model", "project_id", "subject")
+_WHO = ("opened_at", "route", "agent", "model", "project_id", "subject", "key_id")
 
 APPEND = insert_into(
     "ledger",
@@ -33,9 +34,12 @@ APPEND_CALL = insert_into(
     rank=1,
 )
 
+# What is selected has no type of its own on PostgreSQL.
 _CLOSE_AS_UNKNOWN = f"""
     INSERT INTO ledger (request_id, {",".join(_WHO)}, settled_at, status)
-    SELECT ?, ?, ?, ?, ?, ?, ?, ?, 'unknown' WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
+    SELECT {",".join(["CAST(? AS TEXT)"] * (len(_WHO) + 2))}, 'unknown'
+    WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
+    RETURNING request_id
 """  # noqa: S608 - names of ours, never input
 _READ = """
     SELECT request_id, status, model, agent, input_tokens, output_tokens, cost_eur, emissions_kg, usage_source,
@@ -50,25 +54,12 @@ _READ_FIGURES = """
 Rows = Iterator[tuple[Any, ...]]
 
 
-def close_as_unknown(database: Path, admitted: list[Row]) -> int:
-    """Append an entry without figures for each request that has none; return how many.
+def closing(row: Row) -> Query:
+    """Return what appends an entry without figures, unless there is one; it sends back a row if it did.
 
-    Args:
-        database: The ledger's file.
-        admitted: For each request its id, who it was, and when it is settled.
-
-    Raises:
-        StorageDown: The database cannot be written now; nothing was appended.
-
+    `row` holds the request's id, who it was, and when it is settled.
     """
-    try:
-        with closing(open_to_write(database)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            closed = connection.executemany(_CLOSE_AS_UNKNOWN, [(*row, row[0]) for row in admitted]).rowcount
-            connection.execute("COMMIT")
-            return max(closed, 0)
-    except sqlite3.Error as cause:
-        raise StorageDown(str(cause)) from cause
+    return Query(_CLOSE_AS_UNKNOWN, (*row, row[0]))
 
 
 def read(database: Path, since: str) -> Rows:

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from metering.bound import Bound, bound_of, most_input
 from metering.call import Call
-from metering.ledger import Admission, Entry, Ledger
+from metering.held import Held
+from metering.ledger import Admission, Entry, Kept, Ledger, Remaining
 from metering.prometheus import Metrics
 from metering.receipt import Receipt, RequestStatus
 from metering.reckoning import Circumstances, Scale, receipt_of, weigh
@@ -17,6 +19,7 @@ from metering.usage import Usage
 from pricing_tables.model import Model
 
 DRAIN_WITHIN_S = 10.0
+Keep = Callable[[Receipt], Kept]
 
 
 class Books:
@@ -35,7 +38,7 @@ class Books:
         self.ledger = ledger
         self.metrics = metrics
         self.tokens = tokens
-        self.settling: set[Future[None]] = set()
+        self.settling: set[Future[Remaining | None]] = set()
         self.served: set[Meter] = set()
 
     async def drain(self) -> None:
@@ -59,7 +62,10 @@ class Meter:
         "_calls",
         "_durable",
         "_first_text",
+        "_held",
+        "_keep",
         "_receipt",
+        "_remaining",
         "_started",
         "_stream",
         "_warnings",
@@ -75,7 +81,10 @@ class Meter:
         self._warnings: list[str] = []
         self._first_text: float | None = None
         self._receipt: Receipt | None = None
-        self._durable: Future[None] | None = None
+        self._durable: Future[Remaining | None] | None = None
+        self._remaining: Remaining | None = None
+        self._held: Held | None = None
+        self._keep: Keep | None = None
         self.request_id = request_id
 
     @property
@@ -89,12 +98,27 @@ class Meter:
         return self._receipt
 
     @property
+    def remaining(self) -> Remaining | None:
+        """What its budgets have left, once the request is settled; None without budgets."""
+        return self._remaining
+
+    @property
     def answered(self) -> bool:
         """Whether any text has left for the client."""
         return self._first_text is not None
 
-    def admit(self, admission: Admission, *, stream: bool) -> None:
+    def bound(self, model: Model, texts: Iterable[str], max_tokens: int, longest_s: float) -> Bound:
+        """Return the most that one call of `model` can consume: these turns read, so many tokens generated."""
+        day = (self._admission.opened_at if self._admission else datetime.now(UTC)).date()
+        return bound_of(self._books.scales[model.name], most_input(texts), max_tokens, day, longest_s)
+
+    def admit(self, admission: Admission, *, stream: bool, held: Held | None = None) -> None:
         """Write down that the request is let in, before anything is asked of a provider.
+
+        Args:
+            admission: Who asks what.
+            stream: Whether the answer comes bit by bit.
+            held: What was reserved for it, given back when it is settled.
 
         Raises:
             StorageDown: The book cannot take it; nothing may be asked.
@@ -103,10 +127,13 @@ class Meter:
         self._books.ledger.admit(admission)
         self._admission = admission
         self._stream = stream
+        self._held = held
 
-    def begin(self, model: Model, asked: Sequence[tuple[str, str]], *, streamed: bool) -> Call:
-        """Start the clock of one upstream call."""
-        call = Call(model, asked, streamed=streamed)
+    def begin(
+        self, model: Model, asked: Sequence[tuple[str, str]], *, streamed: bool, max_tokens: int | None = None
+    ) -> Call:
+        """Start the clock of one upstream call, which may generate `max_tokens` at most."""
+        call = Call(model, asked, streamed=streamed, max_tokens=max_tokens)
         self._calls.append(call)
         return call
 
@@ -118,6 +145,10 @@ class Meter:
         """Note the first text that left for the client."""
         if self._first_text is None:
             self._first_text = round(time.perf_counter() - self._started, 6)
+
+    def keep(self, row: Keep) -> None:
+        """Have one more row written with the entry, made from the receipt: the answer itself, to be given again."""
+        self._keep = row
 
     async def settle(self, status: RequestStatus) -> Receipt:
         """Compute the receipt and return it once its row is safe on disk.
@@ -135,16 +166,17 @@ class Meter:
                 self._durable = self._close(status)
             self._books.settling.add(self._durable)
             self._durable.add_done_callback(self._books.settling.discard)
-        await asyncio.shield(self._durable)
+        self._remaining = await asyncio.shield(self._durable)
         assert self._receipt is not None  # noqa: S101 - set by _close before the row is queued
         return self._receipt
 
-    def _close(self, status: RequestStatus) -> Future[None]:
+    def _close(self, status: RequestStatus) -> Future[Remaining | None]:
         """Reckon, count and queue the row, in one step that cannot be interrupted."""
         assert self._admission is not None  # noqa: S101 - only admitted requests are settled
         now = datetime.now(UTC)
         latency_s = round(time.perf_counter() - self._started, 6)
-        day = now.date()
+        # The day of the admission: what was reserved at its prices is charged at them.
+        day = self._admission.opened_at.date()
         weighed = [weigh(call, self._books.scales[call.model.name], day) for call in self._calls]
         told = Circumstances(
             request_id=self.request_id,
@@ -157,7 +189,15 @@ class Meter:
         self._books.metrics.count_receipt(receipt, self._admission.agent, status, stream=self._stream)
         self._count_failures()
         return self._books.ledger.append(
-            Entry(admission=self._admission, settled_at=now, status=status, stream=self._stream, receipt=receipt)
+            Entry(
+                admission=self._admission,
+                settled_at=now,
+                status=status,
+                stream=self._stream,
+                receipt=receipt,
+                held=self._held,
+                kept=None if self._keep is None else self._keep(receipt),
+            )
         )
 
     def _count_failures(self) -> None:
@@ -165,12 +205,12 @@ class Meter:
             if call.failure is not None:
                 self._books.metrics.upstream_errors.labels(call.model.provider, call.failure).inc()
 
-    async def _estimate_then_close(self, status: RequestStatus) -> None:
+    async def _estimate_then_close(self, status: RequestStatus) -> Remaining | None:
         for call in self._calls:
             if call.usage is None:
                 call.abandoned()
                 call.usage = await self._estimate(call)
-        await self._close(status)
+        return await self._close(status)
 
     async def _estimate(self, call: Call) -> Usage:
         """Count what went in and came out; what a provider counted in silence, such as reasoning, is not in it."""
@@ -180,4 +220,6 @@ class Meter:
         self.warn("usage-estimated" if call.refusal is None else f"usage-refused: {call.refusal}")
         if "bytes" in (read.source, generated.source):
             self.warn("usage-counted-by-bytes")
-        return Usage(input_uncached=read.tokens, output_visible=generated.tokens, source="estimated")
+        # No provider generates more than it was allowed to, however its text is cut here.
+        written = generated.tokens if call.max_tokens is None else min(generated.tokens, call.max_tokens)
+        return Usage(input_uncached=read.tokens, output_visible=written, source="estimated")

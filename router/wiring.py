@@ -36,6 +36,7 @@ from router.routes.completion import Completion
 from router.rows import LOCAL, LocalEndpoint, ProviderRow, catalogue_of, is_keyless, provider_rows
 from router.secrets import own_secret
 from router.settings import Settings, SettingsWrong, key_fault, rotation_keys
+from storage.clerk import PlainClerk
 from storage.database import sqlite_path
 from storage.group_commit import GroupCommit
 from storage.journal import Journal
@@ -177,7 +178,7 @@ async def open_books(house: House, stack: AsyncExitStack) -> Books:
     stack.callback(owner.close)
     journal = Journal(journals / owner.id)
     stack.callback(journal.end)
-    writer = GroupCommit(database)
+    writer = GroupCommit(database, PlainClerk())
     stack.push_async_callback(writer.close, CLOSE_WITHIN_S)
     tokens = Tokens((settings.models_dir or default_models_dir()) / "tokenizers")
     stack.callback(tokens.close)

@@ -1,19 +1,19 @@
 """The one writer of a process: units of work from the event loop, many to a commit, in a thread of its own."""
 
 import asyncio
-import json
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from time import monotonic, sleep
+from time import monotonic, sleep, time_ns
+from typing import Any
 
+from storage.clerk import Clerk, Unit
 from storage.database import BUSY_SECONDS, open_to_write
-from storage.errors import StorageDown
-from storage.statement import Work
-from storage.transactions import Outcome, Transactions
+from storage.errors import StorageDown, UnitRefused
+from storage.transactions import Transactions
+from storage.waiting import Handed, Waiting
 
 _MOST_WAITING = 10_000
 _MOST_AT_ONCE = 1_000
@@ -21,18 +21,6 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _PATIENCE = 4.0  # less than one attempt on a locked database: its failure is told at once
 _GATHER_S = 0.003
-
-
-class _Unit:
-    """Work that is in or refused as a whole, and who waits for it."""
-
-    __slots__ = ("durable", "future", "since", "work")
-
-    def __init__(self, work: Work, future: asyncio.Future[None], *, durable: bool) -> None:
-        self.work = work
-        self.future = future
-        self.durable = durable
-        self.since = monotonic()
 
 
 class GroupCommit:
@@ -45,6 +33,7 @@ class GroupCommit:
     def __init__(
         self,
         path: Path,
+        clerk: Clerk,
         *,
         busy_seconds: float = BUSY_SECONDS,
         most_waiting: int = _MOST_WAITING,
@@ -54,6 +43,7 @@ class GroupCommit:
 
         Args:
             path: The database, which exists and is at head.
+            clerk: Who makes transactions of what is handed over; it works in the writer's thread.
             busy_seconds: How long a commit waits for another process to unlock the database.
             most_waiting: How many units may wait before those that are not durable are refused.
             patience_seconds: After how long who waits for a durable unit is told that it is not in yet.
@@ -63,13 +53,14 @@ class GroupCommit:
 
         """
         self._loop = asyncio.get_running_loop()
+        self._clerk = clerk
         self._transactions = Transactions(open_to_write(path, busy_seconds=busy_seconds))
         self._most_waiting = most_waiting
         self._patience_seconds = patience_seconds
-        self._queue: SimpleQueue[list[_Unit] | None] = SimpleQueue()
-        self._outbox: list[_Unit] = []
-        self._waiting: set[_Unit] = set()
-        self._units: list[_Unit] = []  # the thread's own
+        self._queue: SimpleQueue[list[Handed] | None] = SimpleQueue()
+        self._outbox: list[Handed] = []
+        self._waiting = Waiting()
+        self._units: list[Handed] = []  # the thread's own
         self._crowded = False  # so is this: whether the last commit served several
         self._healthy = True
         self._closed = False
@@ -88,31 +79,31 @@ class GroupCommit:
         """Whether new work would soon be written: healthy, and without a long queue."""
         return self.healthy and len(self._waiting) < self._most_waiting
 
-    def submit(self, work: Work, *, durable: bool) -> asyncio.Future[None]:
+    def submit(self, unit: Unit, *, durable: bool) -> asyncio.Future[Any]:
         """Hand over a unit of work; cancelling the future does not take it back.
 
         Args:
-            work: Statements with their rows, all in one transaction.
+            unit: What the clerk understands.
             durable: True for what must never be lost: it survives a power cut, and is kept until it can be
                 written. False for what only has to survive this process, and is refused at once in bad times.
 
         Returns:
-            A future that is done once the unit is committed. It raises UnitRefused when the database refuses the
-            unit itself, and StorageDown when it could not be written: at once if it is not durable, when
-            patience ends if it is; it is then still kept and tried again.
+            A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database
+            refuses the unit itself, and StorageDown when it could not be written: at once if it is not durable,
+            when patience ends if it is; it is then still kept and tried again.
 
         """
         future = self._loop.create_future()
-        unit = _Unit(work, future, durable=durable)
+        handed = Handed(unit, future, durable=durable)
         if self._closed:
-            self._give_up([unit])
+            self._waiting.give_up([handed])
         elif not durable and not self.ready:
             future.set_exception(StorageDown())
         else:
             if not self._outbox:
                 self._loop.call_soon(self._hand_over)
-            self._outbox.append(unit)
-            self._waiting.add(unit)
+            self._outbox.append(handed)
+            self._waiting.add(handed)
         return future
 
     async def close(self, seconds: float) -> None:
@@ -124,39 +115,16 @@ class GroupCommit:
         self._gives_up_at = monotonic() + seconds
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join, seconds)
-        self._give_up(list(self._waiting))
+        self._waiting.give_up()
 
     def _hand_over(self) -> None:
         if self._outbox:
             self._queue.put(self._outbox)
             self._outbox = []
 
-    def _resolve(self, results: list[tuple[_Unit, Outcome | StorageDown]]) -> None:
-        for unit, error in results:
-            self._waiting.discard(unit)
-            if unit.future.done():
-                continue
-            if error is None:
-                unit.future.set_result(None)
-            else:
-                unit.future.set_exception(error)
-
-    def _disappoint(self, units: list[_Unit]) -> None:
-        """Tell those who have waited for long; their units stay."""
-        for unit in units:
-            if not unit.future.done() and monotonic() - unit.since > self._patience_seconds:
-                unit.future.set_exception(StorageDown())
-
-    def _give_up(self, units: list[_Unit]) -> None:
-        for unit in units:
-            if unit.durable:
-                sys.stderr.write(_as_json_line(unit.work))
-        sys.stderr.flush()
-        self._resolve([(unit, StorageDown()) for unit in units])
-
     def _thread_ended(self) -> None:
         self._closed = True
-        self._give_up(list(self._waiting))
+        self._waiting.give_up()
 
     # From here on, what runs in the writer's thread.
 
@@ -174,21 +142,19 @@ class GroupCommit:
         open_ = True
         while open_ or self._units:
             open_ = (self._sit_out(pause) if pause else self._take()) and open_
+            self._crowded = len(self._units) > 1
             try:
-                outcomes = self._write()
+                self._write()
             except StorageDown as down:
                 self._healthy = False
                 self._refuse_admissions(str(down))
-                self._tell_loop(self._disappoint, list(self._units))
+                self._tell_loop(self._waiting.disappoint, list(self._units), self._patience_seconds)
                 pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
                 if monotonic() > self._gives_up_at:
                     return
             else:
                 self._healthy = True
                 pause = 0.0
-                self._tell_loop(self._resolve, list(zip(self._units, outcomes, strict=True)))
-                self._crowded = len(self._units) > 1
-                self._units = []
 
     def _take(self) -> bool:
         """Wait for work and take what is there; return False once told to close."""
@@ -221,28 +187,36 @@ class GroupCommit:
             self._refuse_admissions("still failing")
         return True
 
-    def _write(self) -> list[Outcome]:
+    def _write(self) -> None:
         if self._units:
-            durable = any(unit.durable for unit in self._units)
-            return self._transactions.commit([unit.work for unit in self._units], durable=durable)
-        if not self._healthy:
+            self._commit(self._units)
+        elif not self._healthy:
             self._transactions.probe()
-        return []
+
+    def _commit(self, units: list[Handed]) -> None:
+        """Commit units; who is guilty of a refusal is found by halves, and the others are in."""
+        batch = self._clerk.batch([handed.unit for handed in units], time_ns())
+        try:
+            outcomes = self._transactions.commit(batch.script(), durable=any(handed.durable for handed in units))
+        except UnitRefused as refused:
+            if len(units) > 1:
+                half = len(units) // 2
+                self._commit(units[:half])
+                self._commit(units[half:])
+            else:
+                self._units = self._units[1:]
+                self._tell_loop(self._waiting.refuse, units, refused)
+            return
+        batch.committed()
+        self._units = self._units[len(units) :]
+        self._tell_loop(self._waiting.settle, list(zip(units, outcomes, strict=True)))
 
     def _refuse_admissions(self, cause: str) -> None:
-        refused = [(unit, StorageDown(cause)) for unit in self._units if not unit.durable]
-        self._units = [unit for unit in self._units if unit.durable]
-        self._tell_loop(self._resolve, refused)
+        refused = [handed for handed in self._units if not handed.durable]
+        self._units = [handed for handed in self._units if handed.durable]
+        self._tell_loop(self._waiting.refuse, refused, StorageDown(cause))
 
     def _tell_loop(self, callback: Callable[..., None], *args: object) -> None:
         # A loop that is closed has nobody left to tell.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback, *args)
-
-
-def _as_json_line(work: Work) -> str:
-    rows = [
-        {"action": statement.action, "table": statement.table, "row": dict(zip(statement.columns, row, strict=True))}
-        for statement, row in work
-    ]
-    return json.dumps({"level": "error", "event": "unwritten", "work": rows}) + "\n"

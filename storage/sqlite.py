@@ -3,14 +3,20 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 
 from storage.database import open_to_read, open_to_write
 from storage.errors import StorageDown, UnitRefused
 from storage.script import Query, Rows, Script, T, Write
-from storage.transactions import write_rows
+from storage.statement import Row, Statement, sql
+
+_MOST_ROWS = 32
+
+# A constraint, a number of more than 64 bits, text that is not Unicode.
+REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
 
 
 class Sqlite:
@@ -67,7 +73,7 @@ def transact(connection: sqlite3.Connection, script: Script[T]) -> T:
     """Play a script in a transaction of its own.
 
     Raises:
-        UnitRefused: A constraint refuses it.
+        UnitRefused: The database refuses what it writes.
         sqlite3.Error: The database cannot be written; nothing of it is kept either way.
 
     """
@@ -78,7 +84,7 @@ def transact(connection: sqlite3.Connection, script: Script[T]) -> T:
     except BaseException as cause:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
-        if isinstance(cause, sqlite3.IntegrityError):
+        if isinstance(cause, REFUSALS):
             raise UnitRefused(str(cause)) from cause
         raise
     return result
@@ -99,5 +105,13 @@ def play(connection: sqlite3.Connection, script: Script[T]) -> T:
 def _rows(connection: sqlite3.Connection, step: Query | Write) -> Rows:
     if isinstance(step, Query):
         return connection.execute(step.sql, step.values).fetchall()
-    write_rows(connection, step.statement, step.rows)
+    _write_rows(connection, step.statement, step.rows)
     return []
+
+
+def _write_rows(connection: sqlite3.Connection, statement: Statement, rows: Sequence[Row]) -> None:
+    # Each run of SQLite gives the interpreter lock away and has to win it back from a busy event loop, so 32 rows in
+    # one run take half the time of 32 runs.
+    for start in range(0, len(rows), _MOST_ROWS):
+        part = rows[start : start + _MOST_ROWS]
+        connection.execute(sql(statement, len(part)), tuple(chain.from_iterable(part)))

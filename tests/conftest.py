@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway import OLD_SECRET, SECRET, Client, Gateway, environment, vendors
+from tests.servers import PostgresServer, ValkeyServer
 from tests.upstream import MISTRAL_KEY, Upstream
 
 
@@ -25,6 +26,50 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def upstream() -> Iterator[Upstream]:
     with Upstream() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[PostgresServer]:
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgres(_postgres: PostgresServer) -> PostgresServer:
+    """A PostgreSQL that runs now; a test may stop and start it."""
+    _postgres.start()
+    return _postgres
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """An empty database of that PostgreSQL."""
+    url = postgres.fresh()
+    yield url
+    postgres.start()
+    postgres.drop(url)
+
+
+@pytest.fixture(scope="session")
+def _valkey() -> Iterator[ValkeyServer]:
+    server = ValkeyServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def valkey(_valkey: ValkeyServer) -> ValkeyServer:
+    """An empty Valkey that runs now; a test may stop and start it."""
+    _valkey.start()
+    _valkey.flush()
+    return _valkey
+
+
+@pytest.fixture
+def valkey_url(valkey: ValkeyServer) -> str:
+    """The URL of that Valkey."""
+    return valkey.url
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ class MeteredTry:
 
     def __init__(self, meter: Meter, prompt: Prompt) -> None:
         turns = [(message.role, message.content) for message in prompt.messages]
-        self._call = meter.begin(prompt.model, turns, streamed=prompt.stream)
+        self._call = meter.begin(prompt.model, turns, streamed=prompt.stream, max_tokens=prompt.sampling.max_tokens)
 
     def saw(self, event: Event) -> None:
         """Note an event; the last one ends the call."""

@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 def _accounts() -> None:
     # Grows with every change to what processes remember of the accounts, so that they notice.
-    _table("revision", _key("one", _INTEGER), _integer("number"))
+    _table("revision", sa.Column("one", _INTEGER, primary_key=True, autoincrement=False), _integer("number"))
     _table("projects", _key("id"), *_texts("name", "created_at"), *_maybe("archived_at"))
     _table("service_accounts", _key("id"), *_texts("project_id", "name", "created_at"))
     _table(
@@ -56,7 +56,9 @@ def _budgets() -> None:
         _key("id"),
         # The organisation's budgets have the scope_id ''.
         *_texts("scope", "scope_id", "unit", "amount", "every", "kind", "timezone", "emails", "created_at"),
-        *_maybe("currency", "subject_prefix"),
+        # `quoted` is the amount in `currency`, as it was given; `former` the counters of before the window was changed
+        # that requests still held then.
+        *_maybe("currency", "quoted", "subject_prefix", "former"),
     )
     op.create_index("budgets_by_scope", "budgets", ["scope_id", "scope"])
     # One row a budget and window, `id` being `budget_id@opens_at`.
@@ -96,16 +98,17 @@ def _enforcement() -> None:
 
 def _usage_hours() -> None:
     # Sums of the ledger by the hour in which requests were let in; each process has rows of its own, so that no two
-    # ever write the same one. The `_known` columns count the requests that have the figure.
+    # ever write the same one. A sum is null when no request has the figure; the `_known` count those that have it.
     _table(
         "usage_hours",
         *[_key(name) for name in ("hour", "owner", "project_id", "key_id", "subject", "model", "resolved_model")],
         *[_key(name) for name in ("basis", "zone", "method")],
-        *[_integer(name) for name in ("requests", "failed", "tokens_known", "input_tokens", "output_tokens")],
-        *[_integer(name) for name in ("cached_tokens", "cost_known", "carbon_known", "carbon_tokens")],
-        *[_integer(name) for name in ("energy_known", "water_known")],
-        *_texts("cost_eur", "emissions_kg", "emissions_min_kg", "emissions_max_kg", "embodied_kg"),
-        *_texts("energy_kwh", "water_liters"),
+        *[_integer(name) for name in ("requests", "failed", "unknown", "carbon_known", "carbon_tokens")],
+        *[_integer(name) for name in ("energy_known", "embodied_known", "water_known")],
+        *[sa.Column(name, _INTEGER) for name in ("input_tokens", "output_tokens", "cached_tokens")],
+        *_maybe("cost_eur", "input_eur", "output_eur"),
+        *_maybe("emissions_kg", "emissions_min_kg", "emissions_max_kg"),
+        *_maybe("embodied_kg", "energy_kwh", "water_liters"),
     )
 
 
@@ -113,8 +116,8 @@ def _table(name: str, *parts: sa.Column[str] | sa.Column[int] | sa.Column[bytes]
     op.create_table(name, *parts, **_STRICT)
 
 
-def _key(name: str, kind: "sa.types.TypeEngine[int] | None" = None) -> sa.Column[str]:
-    return sa.Column(name, kind or sa.Text, primary_key=True, autoincrement=False)
+def _key(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, primary_key=True)
 
 
 def _integer(name: str) -> sa.Column[int]:

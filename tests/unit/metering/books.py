@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metering.ledger import Entry, Ledger, close_abandoned
 from metering.ledger_reader import LedgerLine, LedgerReader
+from storage.clerk import PlainClerk
 from storage.group_commit import GroupCommit
 from storage.journal import Journal
 from storage.owners import Owner
@@ -18,7 +19,7 @@ from storage.owners import Owner
 async def opened(folder: Path) -> AsyncIterator[Ledger]:
     owner = Owner(folder / "owners")
     journal = Journal(folder / "journals" / owner.id)
-    writer = GroupCommit(folder / "router.db")
+    writer = GroupCommit(folder / "router.db", PlainClerk())
     try:
         yield Ledger(writer, journal)
     finally:

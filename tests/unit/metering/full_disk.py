@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from metering.ledger import Ledger
+from storage.clerk import PlainClerk
 from storage.errors import StorageDown
 from storage.group_commit import GroupCommit
 from storage.journal import Journal
@@ -32,7 +33,7 @@ def is_refused(ledger: Ledger, request_id: str) -> bool:
 
 async def fill_and_free(folder: Path) -> None:
     owner = Owner(folder / "owners")
-    writer = GroupCommit(folder / "router.db")
+    writer = GroupCommit(folder / "router.db", PlainClerk())
     ledger = Ledger(writer, Journal(folder / "journals" / owner.id))
     await asyncio.gather(*(ledger.append(entry(f"before-{n}")) for n in range(20)))
 

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from metering.ledger import Ledger
+from storage.clerk import PlainClerk
 from storage.group_commit import GroupCommit
 from storage.journal import Journal
 from storage.owners import Owner
@@ -32,7 +33,7 @@ async def one_after_another(ledger: Ledger, name: str, lane: int) -> None:
 
 async def storm(folder: Path) -> None:
     owner = Owner(folder / "owners")
-    ledger = Ledger(GroupCommit(folder / "router.db"), Journal(folder / "journals" / owner.id))
+    ledger = Ledger(GroupCommit(folder / "router.db", PlainClerk()), Journal(folder / "journals" / owner.id))
     await asyncio.gather(*(one_after_another(ledger, owner.id, lane) for lane in range(17)))
 
 

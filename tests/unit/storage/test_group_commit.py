@@ -8,47 +8,75 @@ from time import monotonic
 
 import pytest
 
+from storage.clerk import Plain, PlainClerk
 from storage.database import open_to_write
 from storage.errors import StorageDown, UnitRefused
 from storage.group_commit import GroupCommit
+from storage.script import Query, Write
 from storage.statement import delete_from, insert_into
 from storage.transactions import Transactions
 
 pytestmark = pytest.mark.anyio
 
 COLUMNS = ("request_id", "owner", "opened_at", "route", "agent", "model", "project_id", "subject")
-OPEN = insert_into("open_requests", COLUMNS, rank=0)
-CLOSE = delete_from("open_requests", "request_id", rank=1)
+OPEN = insert_into("opened", COLUMNS, rank=0)
+CLOSE = delete_from("opened", "request_id", rank=1)
 
 
 @pytest.fixture
 def database(database):
     with closing(sqlite3.connect(database)) as connection:
         texts = ",".join(f"{column} TEXT NOT NULL" for column in COLUMNS)
-        connection.execute(f"CREATE TABLE open_requests ({texts}, PRIMARY KEY (request_id)) STRICT")
+        connection.execute(f"CREATE TABLE opened ({texts}, PRIMARY KEY (request_id)) STRICT")
     return database
 
 
 def opening(name, subject="user"):
-    return ((OPEN, (name, "me", "2026-11-21", "/completion", "V2", "gpt-4o", "proj-default", subject)),)
+    return Plain(((OPEN, (name, "me", "2026-11-21", "/completion", "V2", "gpt-4o", "proj-default", subject)),))
 
 
 def closing_(name):
-    return ((CLOSE, (name,)),)
+    return Plain(((CLOSE, (name,)),))
 
 
 def names(database):
     with closing(sqlite3.connect(database)) as connection:
-        return {name for (name,) in connection.execute("SELECT request_id FROM open_requests")}
+        return {name for (name,) in connection.execute("SELECT request_id FROM opened")}
 
 
 @asynccontextmanager
-async def writing(database, **limits):
-    writer = GroupCommit(database, **limits)
+async def writing(database, clerk=None, **limits):
+    writer = GroupCommit(database, clerk or PlainClerk(), **limits)
     try:
         yield writer
     finally:
         await writer.close(5)
+
+
+class Numbered:
+    """A clerk whose outcomes are the positions of the rows, and who remembers what is in."""
+
+    def __init__(self):
+        self.remembered = []
+
+    def batch(self, units, now_ns):
+        assert now_ns > 0
+        return NumberedBatch(self, units)
+
+
+class NumberedBatch:
+    def __init__(self, clerk, units):
+        self._clerk, self._units = clerk, units
+
+    def script(self):
+        outcomes = []
+        for unit in self._units:
+            yield Write(unit.work[0][0], [unit.work[0][1]])
+            outcomes += yield Query("SELECT COUNT(*) FROM opened")
+        return outcomes
+
+    def committed(self):
+        self._clerk.remembered += [unit.work[0][1][0] for unit in self._units]
 
 
 async def accepted_again(writer, name, seconds=5.0):
@@ -69,7 +97,7 @@ async def test_acknowledged_units_are_in_whatever_their_number(database):
 
 
 async def test_refused_unit_leaves_no_trace_and_its_neighbours_are_in(database):
-    poison = (*opening("half"), *closing_("\ud800"))
+    poison = Plain((*opening("half").work, *closing_("\ud800").work))
     units = [opening("r1"), poison, opening("r2", "\ud800"), opening("r3", 2**63), opening("r4"), opening("r5", None)]
 
     async with writing(database) as writer:
@@ -77,6 +105,17 @@ async def test_refused_unit_leaves_no_trace_and_its_neighbours_are_in(database):
 
     assert [type(result) for result in results] == [type(None), *[UnitRefused] * 3, type(None), UnitRefused]
     assert names(database) == {"r1", "r4"}
+
+
+async def test_each_unit_has_its_own_outcome_and_only_what_is_in_is_remembered(database):
+    clerk = Numbered()
+    async with writing(database, clerk) as writer:
+        futures = [writer.submit(opening(name), durable=True) for name in ("r1", "r2", "r1", "r3")]
+        results = await asyncio.gather(*futures, return_exceptions=True)
+
+    assert results[:2] + results[3:] == [(1,), (2,), (3,)]
+    assert isinstance(results[2], UnitRefused)
+    assert clerk.remembered == ["r1", "r2", "r3"]
 
 
 async def test_what_opens_in_the_same_commit_runs_before_what_closes(database):
@@ -166,7 +205,7 @@ async def test_closing_writes_what_waits(database):
 
 
 async def test_what_cannot_be_written_before_the_end_is_told_on_stderr(database, locker, capsys):
-    writer = GroupCommit(database, busy_seconds=0.05)
+    writer = GroupCommit(database, PlainClerk(), busy_seconds=0.05)
     locker.lock()
     settlement = writer.submit(opening("s1"), durable=True)
     await writer.close(0.2)
@@ -175,7 +214,7 @@ async def test_what_cannot_be_written_before_the_end_is_told_on_stderr(database,
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["event"] for line in lines] == ["unwritten", "unwritten"]
     assert [line["work"][0]["row"]["request_id"] for line in lines] == ["s1", "s2"]
-    assert lines[0]["work"][0]["table"] == "open_requests"
+    assert lines[0]["work"][0]["table"] == "opened"
     assert isinstance(settlement.exception(), StorageDown)
     assert isinstance(late.exception(), StorageDown)
     assert not writer.healthy
@@ -187,7 +226,7 @@ async def test_each_commit_keeps_the_promise_of_its_own_units(database):
     transactions = Transactions(connection)
     levels = []
     for n, durable in enumerate((False, True, False, True)):
-        transactions.commit([opening(f"r{n}")], durable=durable)
+        transactions.commit(PlainClerk().batch([opening(f"r{n}")], 0).script(), durable=durable)
         # A new text each time: what this pragma answers may be compiled into its statement.
         levels.append(connection.execute(f"PRAGMA synchronous -- {n}").fetchone()[0])
     transactions.close()

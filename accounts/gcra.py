@@ -1,0 +1,123 @@
+"""How fast one may call: the generic cell rate algorithm, exact in whole nanoseconds, on no clock of its own."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+MINUTE_NS = 60_000_000_000
+CLOCK_SET_BACK_NS = 2 * MINUTE_NS  # a limit comes back within 61 seconds, whatever its rounding
+TOKENS = "tokens:"  # counters of tokens begin so; the others count requests
+
+
+class Rate(Struct, frozen=True):
+    """What one request takes of one limit: `cost` of `per_minute`, requests or tokens as the counter's name says."""
+
+    counter: str
+    per_minute: int
+    cost: int
+
+
+class Level(Struct, frozen=True):
+    """How one limit stands after a decision.
+
+    Attributes:
+        rate: The limit, and what was asked of it.
+        remaining: What would still pass now.
+        reset_ns: Nanoseconds until the whole of it is there again.
+        retry_after_ns: Nanoseconds until `rate.cost` passes, 0 where this limit does not refuse it.
+
+    """
+
+    rate: Rate
+    remaining: int
+    reset_ns: int
+    retry_after_ns: int
+
+
+class Verdict(Struct, frozen=True):
+    """The levels of all limits of a request, and the one that refuses it for the longest time, if any does."""
+
+    levels: tuple[Level, ...]
+    refused: Level | None
+
+
+OPEN = Verdict((), None)
+
+
+def step_ns(per_minute: int) -> int:
+    """Return the nanoseconds in which one request or token comes back, rounded up: never more than the limit."""
+    return -(-MINUTE_NS // per_minute)
+
+
+def take(tats: Mapping[str, int], rates: Sequence[Rate], now_ns: int) -> tuple[Verdict, dict[str, int]]:
+    """Decide on a request: it takes its cost of every limit, or of none.
+
+    A full limit passes `per_minute` at once, then one every `step_ns`. A cost above the limit counts as the limit, or
+    the request could never pass. An arrival time that no clock running forward could have made counts as none.
+
+    Args:
+        tats: The theoretical arrival time of each counter, in nanoseconds of the epoch; none for one never used.
+        rates: What the request takes of each limit, `per_minute` at least 1, no counter twice.
+        now_ns: Nanoseconds of the epoch, of the clock that made `tats`.
+
+    Returns:
+        The verdict, and the new arrival times: of every counter, or of none when the request is refused.
+
+    Source: ITU-T I.371, Traffic control and congestion control in B-ISDN, annex A (virtual scheduling).
+
+    """
+    after = _used(tats, rates, now_ns)
+    waits = [max(0, ahead + cost - full) for ahead, cost, full in after]
+    longest = max(waits, default=0)
+    if longest:
+        levels = tuple(_level(rate, ahead, wait) for rate, (ahead, _, _), wait in zip(rates, after, waits, strict=True))
+        return Verdict(levels, levels[waits.index(longest)]), {}
+    levels = tuple(_level(rate, ahead + cost, 0) for rate, (ahead, cost, _) in zip(rates, after, strict=True))
+    return Verdict(levels, None), {level.rate.counter: now_ns + level.reset_ns for level in levels}
+
+
+def _used(tats: Mapping[str, int], rates: Sequence[Rate], now_ns: int) -> list[tuple[int, int, int]]:
+    used: list[tuple[int, int, int]] = []
+    for rate in rates:
+        step = step_ns(rate.per_minute)
+        full = step * rate.per_minute
+        ahead = tats.get(rate.counter, 0) - now_ns
+        if not 0 < ahead < CLOCK_SET_BACK_NS:
+            ahead = 0
+        # A limit that was just changed may round to a little less than what was taken.
+        used.append((min(ahead, full), step * min(rate.cost, rate.per_minute), full))
+    return used
+
+
+def _level(rate: Rate, ahead_ns: int, wait_ns: int) -> Level:
+    return Level(rate, rate.per_minute - -(-ahead_ns // step_ns(rate.per_minute)), ahead_ns, wait_ns)
+
+
+def give_back(tat_ns: int, rate_per_minute: int, unused: int) -> int:
+    """Return the arrival time of a counter as if `unused` of what was taken of it had not been.
+
+    See `unused` for how much may be given back.
+    """
+    return tat_ns - step_ns(rate_per_minute) * min(unused, rate_per_minute)
+
+
+def unused(verdict: Verdict, tokens: int, elapsed_ns: int) -> tuple[Rate, ...]:
+    """Return what to give back of the tokens that a request took, its `cost` being that amount.
+
+    What came back by itself in the meantime is not given back a second time.
+
+    Args:
+        verdict: What `take` said when the request was let in.
+        tokens: What it used in the end.
+        elapsed_ns: How long ago it was let in.
+
+    """
+    spare: list[Rate] = []
+    for level in verdict.levels:
+        rate = level.rate
+        if rate.counter.startswith(TOKENS):
+            still_taken = max(0, level.reset_ns - elapsed_ns) // step_ns(rate.per_minute)
+            amount = min(min(rate.cost, rate.per_minute) - tokens, still_taken)
+            if amount > 0:
+                spare.append(Rate(rate.counter, rate.per_minute, amount))
+    return tuple(spare)

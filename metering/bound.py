@@ -1,0 +1,59 @@
+"""The most that a call can consume, known before it is made: what budgets reserve (6.6)."""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from math import inf
+
+from msgspec import Struct
+
+from metering.reckoning import A_THOUSAND, ZERO, Scale
+
+# What a chat template puts around a prompt and around each turn, in tokens. The templates of the embedded models and of
+# the vendors' own counting rules stay below (OpenAI cookbook, "How to count tokens": 3 a turn and 3 a reply; ChatML of
+# Qwen2.5: 5 a turn and a system line of 21).
+TEMPLATE_TOKENS = 64
+TURN_TOKENS = 8
+
+
+class Bound(Struct, frozen=True):
+    """Upper bounds of what a call, or several, will consume: EUR, grams of CO2e (None when unknown), tokens."""
+
+    eur: Decimal
+    grams: Decimal | None
+    tokens: int
+
+    def beyond(self, pool: "Bound") -> "Bound":
+        """Return what this bound has over a pool; grams that are unknown stay unknown."""
+        grams = None if self.grams is None or pool.grams is None else max(ZERO, self.grams - pool.grams)
+        return Bound(max(ZERO, self.eur - pool.eur), grams, max(0, self.tokens - pool.tokens))
+
+
+NO_BOUND = Bound(ZERO, ZERO, 0)
+
+
+def most_input(texts: Iterable[str]) -> int:
+    """Return the most tokens that these turns can have: no tokenizer makes more tokens of a text than it has bytes."""
+    tokens = TEMPLATE_TOKENS
+    for text in texts:
+        tokens += TURN_TOKENS + (len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")))
+    return tokens
+
+
+def bound_of(scale: Scale, input_tokens: int, output_tokens: int, day: date, longest_s: float) -> Bound:
+    """Return the most that one call can consume.
+
+    Args:
+        scale: Of the call's model.
+        input_tokens: The most that it reads.
+        output_tokens: The most that it may generate.
+        day: Whose prices it is charged at, UTC.
+        longest_s: After how many seconds it is given up.
+
+    """
+    # Without a measured time the formula is the unclamped one; where power is measured, only time says how much it was.
+    kg = scale.impact.impact(output_tokens, inf, None).kg
+    if kg is None:
+        kg = scale.impact.impact(output_tokens, longest_s, None).kg
+    grams = None if kg is None else Decimal(repr(kg)) * A_THOUSAND
+    return Bound(scale.tariff.most(input_tokens, output_tokens, day), grams, input_tokens + output_tokens)
