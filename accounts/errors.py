@@ -1,28 +1,109 @@
-"""What an account refuses; each class says it in its docstring."""
+"""What can be wrong with what is asked of the accounts; each docstring is the text that callers read."""
 
 from datetime import datetime
 from decimal import Decimal
 
+from accounts.gcra import Verdict
+
 
 class AccountError(Exception):
-    """Keys, projects, limits or budgets refuse it."""
+    """The accounts cannot do that.
+
+    Args:
+        detail: What it is about, told after the text.
+        param: The field at fault.
+
+    """
+
+    def __init__(self, detail: str = "", *, param: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.param = param
+
+    def __str__(self) -> str:
+        """Return the docstring's first line, and what it is about."""
+        text = (type(self).__doc__ or "").partition("\n")[0]
+        return f"{text.removesuffix('.')}: {self.detail}." if self.detail else text
 
 
-class TimezoneUnknown(AccountError):
+class AccountInvalid(AccountError):
+    """This value is not allowed."""
+
+
+class AccountUnknown(AccountError):
+    """There is no such thing here."""
+
+
+class AccountForbidden(AccountError):
+    """This is not yours to give."""
+
+
+class AccountConflict(AccountError):
+    """This contradicts what is there."""
+
+
+class ScopeInvalid(AccountInvalid):
+    """There is no such scope; scopes are model:NAME, agent:NAME, surface:NAME, prompt_tools and keys."""
+
+
+class ScopeTooWide(AccountForbidden):
+    """No key gives more than it has."""
+
+
+class LifeInvalid(AccountInvalid):
+    """A key lives 1 to 31536000 seconds, or for ever when no life is given."""
+
+
+class LifeTooLong(AccountForbidden):
+    """No key gives a longer life than its own."""
+
+
+class NameInvalid(AccountInvalid):
+    """A name has 1 to 256 characters."""
+
+
+class IdInvalid(AccountInvalid):
+    """An id has 1 to 128 letters, digits, `-` and `_`."""
+
+
+class KeyUnknown(AccountUnknown):
+    """There is no such key."""
+
+
+class KeyEnded(AccountConflict):
+    """The key is revoked, expired or already rotated; make a new one."""
+
+
+class ProjectUnknown(AccountUnknown):
+    """There is no such project."""
+
+
+class ProjectTaken(AccountConflict):
+    """There is a project of this id already."""
+
+
+class ProjectArchived(AccountConflict):
+    """The project is archived."""
+
+
+class ProjectKept(AccountConflict):
+    """The default project cannot be archived."""
+
+
+class ServiceAccountUnknown(AccountUnknown):
+    """There is no such service account."""
+
+
+class TimezoneUnknown(AccountInvalid):
     """There is no time zone of this name."""
 
 
-class BudgetUnknown(AccountError):
-    """There is no budget of this id."""
+class BudgetUnknown(AccountUnknown):
+    """There is no such budget."""
 
 
-class ScopeUnknown(AccountError):
-    """There is no project or key of this id for a budget to be of."""
-
-    def __init__(self, scope: str, scope_id: str) -> None:
-        super().__init__(f"there is no {scope} {scope_id!r}")
-        self.scope = scope
-        self.scope_id = scope_id
+class BudgetInvalid(AccountInvalid):
+    """A budget cannot be like this."""
 
 
 class BudgetSpent(AccountError):
@@ -37,7 +118,7 @@ class BudgetSpent(AccountError):
     """
 
     def __init__(self, unit: str, scope: str, limit: Decimal, resets_at: datetime) -> None:
-        super().__init__(f"the {scope}'s budget of {limit:f} {unit} is spent until {resets_at.isoformat()}")
+        super().__init__(f"{limit:f} {unit} for the {scope} until {resets_at.isoformat()}")
         self.unit = unit
         self.scope = scope
         self.limit = limit
@@ -46,3 +127,45 @@ class BudgetSpent(AccountError):
 
 class FootprintUnknown(AccountError):
     """A hard budget in grams applies, and the footprint of this model cannot be bounded."""
+
+
+class AlertUnknown(AccountUnknown):
+    """There is no such alert."""
+
+
+class RelayWrong(AccountInvalid):
+    """Mail cannot be sent with this."""
+
+
+class MailRefused(AccountError):
+    """The mail server did not take it."""
+
+
+class IdempotencyKeyWrong(AccountInvalid):
+    """An Idempotency-Key has 1 to 255 printable ASCII characters and is sent once."""
+
+
+class RateExceeded(AccountError):
+    """The rate limit is reached; try again a little later.
+
+    Attributes:
+        verdict: How all limits stand; `verdict.refused` is the one that is reached.
+
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__()
+        self.verdict = verdict
+
+
+class TooManyRunning(AccountError):
+    """As many requests of this key run as it may have at once; try again when one has ended.
+
+    Attributes:
+        cap: How many may run at once.
+
+    """
+
+    def __init__(self, cap: int) -> None:
+        super().__init__()
+        self.cap = cap

@@ -49,11 +49,16 @@ def step_ns(per_minute: int) -> int:
     return -(-MINUTE_NS // per_minute)
 
 
+def charge(rate: Rate) -> int:
+    """Return what the request takes in fact: a cost above the limit counts as the limit, or it could never pass."""
+    return min(rate.cost, rate.per_minute)
+
+
 def take(tats: Mapping[str, int], rates: Sequence[Rate], now_ns: int) -> tuple[Verdict, dict[str, int]]:
     """Decide on a request: it takes its cost of every limit, or of none.
 
-    A full limit passes `per_minute` at once, then one every `step_ns`. A cost above the limit counts as the limit, or
-    the request could never pass. An arrival time that no clock running forward could have made counts as none.
+    A full limit passes `per_minute` at once, then one every `step_ns`. An arrival time that no clock running forward
+    could have made counts as none.
 
     Args:
         tats: The theoretical arrival time of each counter, in nanoseconds of the epoch; none for one never used.
@@ -66,31 +71,40 @@ def take(tats: Mapping[str, int], rates: Sequence[Rate], now_ns: int) -> tuple[V
     Source: ITU-T I.371, Traffic control and congestion control in B-ISDN, annex A (virtual scheduling).
 
     """
-    after = _used(tats, rates, now_ns)
-    waits = [max(0, ahead + cost - full) for ahead, cost, full in after]
-    longest = max(waits, default=0)
-    if longest:
-        levels = tuple(_level(rate, ahead, wait) for rate, (ahead, _, _), wait in zip(rates, after, waits, strict=True))
-        return Verdict(levels, levels[waits.index(longest)]), {}
-    levels = tuple(_level(rate, ahead + cost, 0) for rate, (ahead, cost, _) in zip(rates, after, strict=True))
-    return Verdict(levels, None), {level.rate.counter: now_ns + level.reset_ns for level in levels}
-
-
-def _used(tats: Mapping[str, int], rates: Sequence[Rate], now_ns: int) -> list[tuple[int, int, int]]:
-    used: list[tuple[int, int, int]] = []
+    taken: list[int] = []
+    waits: list[int] = []
     for rate in rates:
         step = step_ns(rate.per_minute)
         full = step * rate.per_minute
         ahead = tats.get(rate.counter, 0) - now_ns
         if not 0 < ahead < CLOCK_SET_BACK_NS:
             ahead = 0
-        # A limit that was just changed may round to a little less than what was taken.
-        used.append((min(ahead, full), step * min(rate.cost, rate.per_minute), full))
-    return used
+        elif ahead > full:  # the limit was changed, and rounds to a little less now
+            ahead = full
+        taken.append(ahead)
+        waits.append(ahead + step * charge(rate) - full)
+    verdict = decided(rates, taken, waits)
+    if verdict.refused is not None:
+        return verdict, {}
+    return verdict, {level.rate.counter: now_ns + level.reset_ns for level in verdict.levels}
 
 
-def _level(rate: Rate, ahead_ns: int, wait_ns: int) -> Level:
-    return Level(rate, rate.per_minute - -(-ahead_ns // step_ns(rate.per_minute)), ahead_ns, wait_ns)
+def decided(rates: Sequence[Rate], taken: Sequence[int], waits: Sequence[int]) -> Verdict:
+    """Return the verdict on a request.
+
+    Args:
+        rates: What it takes of each limit.
+        taken: What was taken of each before, in nanoseconds.
+        waits: By how much the request exceeds each limit, in nanoseconds; at most 0 where it does not.
+
+    """
+    longest = max(waits, default=0)
+    levels: list[Level] = []
+    for rate, before, wait in zip(rates, taken, waits, strict=True):
+        step = step_ns(rate.per_minute)
+        after = before if longest > 0 else before + step * charge(rate)
+        levels.append(Level(rate, rate.per_minute - -(-after // step), after, max(0, wait)))
+    return Verdict(tuple(levels), levels[waits.index(longest)] if longest > 0 else None)
 
 
 def give_back(tat_ns: int, rate_per_minute: int, unused: int) -> int:
@@ -117,7 +131,7 @@ def unused(verdict: Verdict, tokens: int, elapsed_ns: int) -> tuple[Rate, ...]:
         rate = level.rate
         if rate.counter.startswith(TOKENS):
             still_taken = max(0, level.reset_ns - elapsed_ns) // step_ns(rate.per_minute)
-            amount = min(min(rate.cost, rate.per_minute) - tokens, still_taken)
+            amount = min(charge(rate) - tokens, still_taken)
             if amount > 0:
                 spare.append(Rate(rate.counter, rate.per_minute, amount))
     return tuple(spare)

@@ -10,6 +10,7 @@ from accounts.errors import TimezoneUnknown
 
 Every = Literal["day", "month"]
 DAYS_TO_NEXT_MONTH = 32  # from a month's first day always into the next month
+LONGEST_ECHO = 64
 _SECOND = timedelta(seconds=1)
 # Names that tzdata also holds and that mean another clock, or another one on each machine.
 _NOT_ZONES = ("posix/", "right/", "localtime", "posixrules", "Factory")
@@ -51,11 +52,11 @@ def zone_named(timezone: str) -> ZoneInfo:
 
     """
     if timezone.startswith(_NOT_ZONES):
-        raise TimezoneUnknown(timezone)
+        raise TimezoneUnknown(timezone[:LONGEST_ECHO], param="timezone")
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as cause:
-        raise TimezoneUnknown(timezone) from cause
+        raise TimezoneUnknown(timezone[:LONGEST_ECHO], param="timezone") from cause
 
 
 def _window(moment: datetime, every: Every, zone: ZoneInfo) -> Window:

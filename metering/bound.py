@@ -7,6 +7,7 @@ from math import inf
 
 from msgspec import Struct
 
+from metering.hours import EXACT
 from metering.reckoning import A_THOUSAND, ZERO, Scale
 
 # What a chat template puts around a prompt and around each turn, in tokens. The templates of the embedded models and of
@@ -24,9 +25,15 @@ class Bound(Struct, frozen=True):
     tokens: int
 
     def beyond(self, pool: "Bound") -> "Bound":
-        """Return what this bound has over a pool; grams that are unknown stay unknown."""
-        grams = None if self.grams is None or pool.grams is None else max(ZERO, self.grams - pool.grams)
-        return Bound(max(ZERO, self.eur - pool.eur), grams, max(0, self.tokens - pool.tokens))
+        """Return what this bound has over a pool, 0 where the pool has more.
+
+        Grams that are unknown here stay unknown. A pool of unknown grams was let in where nobody counts grams.
+        """
+        if pool.grams is None:
+            grams = ZERO
+        else:
+            grams = None if self.grams is None else max(ZERO, EXACT.subtract(self.grams, pool.grams))
+        return Bound(max(ZERO, EXACT.subtract(self.eur, pool.eur)), grams, max(0, self.tokens - pool.tokens))
 
 
 NO_BOUND = Bound(ZERO, ZERO, 0)

@@ -2,25 +2,35 @@
 
 from decimal import Decimal
 
+from msgspec import Struct
+
+
+class Taken(Struct, frozen=True):
+    """What a request was charged of a limit of tokens, before anybody knew how many it would use.
+
+    `full_at_ns` is when all of that limit would be there again by itself, in nanoseconds of the database's clock.
+    """
+
+    counter: str
+    per_minute: int
+    tokens: int
+    full_at_ns: int
+
 
 class Held:
-    """Amounts by counter, which grow as a request makes further calls, and the tokens that rates were charged.
+    """Amounts by counter, which grow as a request makes further calls, and the tokens that limits were charged.
 
     Attributes:
         amounts: By counter: euros or grams held of a budget's window, or one place of a key's.
-        tokens: How many tokens the rates below were charged.
-        rates: Token counters with the tokens a minute that each allows.
+        taken: What each limit of tokens in the database was charged.
 
     """
 
-    __slots__ = ("amounts", "rates", "tokens")
+    __slots__ = ("amounts", "taken")
 
-    def __init__(
-        self, amounts: dict[str, Decimal] | None = None, tokens: int = 0, rates: tuple[tuple[str, int], ...] = ()
-    ) -> None:
-        self.amounts = amounts or {}
-        self.tokens = tokens
-        self.rates = rates
+    def __init__(self, amounts: dict[str, Decimal], taken: tuple[Taken, ...] = ()) -> None:
+        self.amounts = amounts
+        self.taken = taken
 
     def add(self, amounts: dict[str, Decimal]) -> None:
         """Hold more."""

@@ -14,7 +14,7 @@ from litestar.datastructures import State
 from msgspec import json
 
 from metering.middleware import Metered
-from router.auth import require_credential
+from router.auth import GUARDS, require_credential
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
@@ -122,6 +122,6 @@ def check_routes(application: Litestar) -> None:
         for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)]):
             if handler is None:
                 continue
-            guarded = require_credential in handler.resolve_guards() and not handler.opt.get("public")
+            guarded = not set(GUARDS).isdisjoint(handler.resolve_guards()) and not handler.opt.get("public")
             if not (guarded or route.path in PUBLIC):
                 raise RouteOpen(route.path)

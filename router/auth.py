@@ -11,7 +11,9 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
+from accounts.scopes import Scopes
 from router.errors import Refused
+from router.families import family_of
 
 ALGORITHM = "HS256"
 TOKEN_TTL_S = 3600
@@ -32,18 +34,33 @@ PROXY_HEADERS = frozenset(
     }
 )
 FORWARDED = b"x-forwarded-"  # a family without end: for, host, port, proto, server, ...
+NEVER = 1 << 53
+UNRESTRICTED = Scopes()
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 Headers = Iterable[tuple[bytes, bytes]]
+Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Principal(Struct, frozen=True):
-    """A verified caller; `expires_at` in seconds of the epoch."""
+    """A verified caller.
+
+    Attributes:
+        subject: Whom a token names; of a key, its id.
+        kind: `access` for a token, else the kind of the key: `project`, `prompt` or `admin`.
+        expires_at: Seconds of the epoch; NEVER for a key without an end.
+        project_id: What its requests are booked on.
+        key_id: The key that it is or that its token was made from; None for a token without one.
+        scopes: What it may be used for.
+
+    """
 
     subject: str
     kind: str
     expires_at: int
     project_id: str = DEFAULT_PROJECT
+    key_id: str | None = None
+    scopes: Scopes = UNRESTRICTED
 
 
 class Authenticator:
@@ -168,9 +185,48 @@ def _host_name(host: str) -> str:
     return name if name and port.isdigit() else host
 
 
-async def require_credential(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Guard every route that does not say `public`: deny by default (C-9)."""
+async def require_credential(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Guard every route that does not say `public`: any credential but an admin key, which is for no use (6.2.2)."""
     if handler.opt.get("public"):
         return
+    await _identify(connection)
+    if connection.scope["user"].kind == "admin":
+        raise refused_credential(connection.scope["headers"])
+
+
+async def require_any_credential(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Guard a route for every caller that is known, admin keys too."""
+    del handler
+    await _identify(connection)
+
+
+async def require_admin(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Guard a route for admin keys; who is known but no admin is told so."""
+    del handler
+    await _identify(connection)
+    if connection.scope["user"].kind != "admin":
+        say = family_of(connection.scope["path"]).choose
+        raise Refused("forbidden", say("il faut une clé d'administration", "this takes an admin key (sk-admin-…)"))
+
+
+GUARDS = (require_credential, require_any_credential, require_admin)
+
+
+async def _identify(connection: Connection) -> None:
     authenticator: Authenticator = connection.app.state.authenticator
     connection.scope["user"] = authenticator.principal(connection.scope["headers"])
+
+
+def refused_credential(headers: Headers) -> Refused:
+    """Return the one refusal of a credential, whatever is wrong with it."""
+    return Refused("unauthorized", masked(_credential(headers).decode("latin-1")))
+
+
+def masked(credential: str) -> str:
+    """Return what may be repeated of a credential: enough for its owner to know which one it was."""
+    shown = 4
+    if len(credential) < 4 * shown:
+        return "****"
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else "*" for letter in credential[-shown:])
+    prefix = next((each for each in ("sk-proj-", "sk-admin-", "sk_", "sk-") if credential.startswith(each)), "")
+    return f"{prefix}****{kept}"

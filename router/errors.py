@@ -1,13 +1,14 @@
-"""Every error that a caller may read: its status, its code, its French text, and the F1 body that carries them."""
+"""Every error that a caller may read: refused, or failed below, and the answer that says so in the path's family."""
 
 import logging
+import math
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
+from accounts.errors import AccountConflict, AccountError, AccountForbidden, AccountInvalid, AccountUnknown
 from agents.errors import (
     AgentError,
     AnswerCut,
@@ -17,32 +18,19 @@ from agents.errors import (
     ProviderDown,
     ProviderTimeout,
 )
+from router.families import F1, F2, F3, Detail, Failure, Family, Fault, OpenAIFault, OpenAIProblem, Problem, as_body
+from router.texts import INVALID, NO_KEY, TEXTS, Text
 from storage.errors import StorageDown
 
 logger = logging.getLogger("router")
 
-# By code: HTTP status and the French text (C-10). Braces are filled from the error.
-TEXTS: dict[str, tuple[int, str]] = {
-    "invalid_request": (400, "Requête invalide : {reason}"),
-    "model_not_found": (400, "Modèle inconnu : {reason}"),
-    "agent_not_found": (400, "Agent inconnu : {reason}"),
-    "unauthorized": (401, "Token invalide ou expiré"),
-    "forbidden": (403, "Accès refusé"),
-    "not_found": (404, "Ressource introuvable : {reason}"),
-    "method_not_allowed": (405, "Méthode non autorisée"),
-    "request_timeout": (408, "La requête est arrivée trop lentement"),
-    "conflict": (409, "Conflit : {reason}"),
-    "body_too_large": (413, "Corps de requête trop volumineux : {reason}"),
-    "unsupported_media_type": (415, "Type de contenu non pris en charge : envoyez du application/json"),
-    "rate_limited": (429, "Le fournisseur du modèle limite le débit, réessayez plus tard"),
-    "headers_too_large": (431, "En-têtes de requête trop nombreux ou trop longs"),
-    "internal": (500, "Erreur interne du routeur"),
-    "provider_error": (502, "Le fournisseur du modèle a échoué"),
-    "model_unavailable": (503, "Modèle indisponible : {reason}"),
-    "overloaded": (503, "Service momentanément indisponible, réessayez plus tard"),
-    "provider_timeout": (504, "Le fournisseur du modèle n'a pas répondu à temps"),
+TYPES = {
+    400: INVALID,
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
 }
-TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
 
 # A failure of a lower floor is answered with this code; the narrowest class wins.
 STATUS: dict[type[Exception], str] = {
@@ -54,38 +42,26 @@ STATUS: dict[type[Exception], str] = {
     AnswerCut: "provider_error",
     AgentError: "provider_error",
     StorageDown: "overloaded",
+    AccountError: "invalid_request",
+    AccountInvalid: "invalid_request",
+    AccountUnknown: "not_found",
+    AccountForbidden: "forbidden",
+    AccountConflict: "conflict",
 }
-REASONS: dict[type[Exception], str] = {
-    PromptRefused: "le fournisseur du modèle la refuse (trop longue, ou un paramètre qu'il n'accepte pas)",
+# What is told of a failure below, in French and in English, when its own text is for the log alone.
+REASONS: dict[type[Exception], tuple[str, str]] = {
+    PromptRefused: (
+        "le fournisseur du modèle la refuse (trop longue, ou un paramètre qu'il n'accepte pas)",
+        "the model's provider refuses it (too long, or a parameter that it does not take)",
+    ),
+    ProviderBusy: (
+        "le fournisseur du modèle limite le débit, réessayez plus tard",
+        "the model's provider limits it, try again later",
+    ),
 }
+TOLD = (ModelUnavailable, AccountError)  # failures below whose own text is for the caller
+FIELDS: dict[type[Exception], str] = {ModelUnavailable: "model", PromptRefused: "model"}
 RETRY_SOON = 2  # seconds, when nothing better is known
-
-
-class Detail(Struct, frozen=True):
-    """One fault of the request: what, in which field, of which part."""
-
-    message: str
-    key: str
-    source: str
-
-
-class Fault(Struct, frozen=True):
-    """The error as OpenAI shapes it, with the request's id."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str
-    request_id: str
-
-
-class Problem(Struct, frozen=True):
-    """The F1 body."""
-
-    status_code: int
-    detail: str
-    extra: Sequence[Detail]
-    error: Fault
 
 
 class Refused(Exception):
@@ -93,11 +69,13 @@ class Refused(Exception):
 
     Args:
         code: A key of TEXTS.
-        reason: What is wrong and the mend, in French, filled into the text.
+        reason: What is wrong and the mend, filled into the text, in the language of the path's family. Of
+            `unauthorized` it is the credential, masked, and F1 does not tell it.
         param: The field at fault.
         source: The part of the request that holds it: body, query or header.
         retry_after: Seconds after which another try may succeed.
-        allow: The methods that would be served, for a method that is not.
+        headers: Further headers of the answer, in any case of letters.
+        openai: Type and code of family F3, where they are not those of the code.
 
     """
 
@@ -109,7 +87,8 @@ class Refused(Exception):
         param: str | None = None,
         source: str = "body",
         retry_after: float | None = None,
-        allow: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        openai: tuple[str, str | None] | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
@@ -117,49 +96,76 @@ class Refused(Exception):
         self.param = param
         self.source = source
         self.retry_after = retry_after
-        self.allow = allow
+        self.headers: Mapping[str, str] = headers or {}
+        self.openai = openai
 
 
 class Answer(Struct, frozen=True):
-    """An error ready to be written: status, extra headers, body."""
+    """An error ready to be written: status, headers, its code (C-10), body."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
-    problem: Problem
-
-    @property
-    def body(self) -> bytes:
-        """The F1 body as JSON."""
-        return msgspec.json.encode(self.problem)
+    code: str
+    body: bytes
 
 
-def refusal_of(error: Exception) -> Refused:
+def refusal_of(error: Exception, family: Family = F1) -> Refused:
     """Return what a caller may know of an error; anything unforeseen is `internal`, without its text."""
     if isinstance(error, Refused):
         return error
-    code = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), "internal")
+    kinds = type(error).__mro__
+    code = next((STATUS[kind] for kind in kinds if kind in STATUS), "internal")
     retry_after: Any = getattr(error, "retry_after", None)
     if retry_after is None and code in {"overloaded", "rate_limited"}:
         retry_after = RETRY_SOON
-    reason = str(error) if code == "model_unavailable" else REASONS.get(type(error), "")
-    return Refused(code, reason, param="model" if reason else None, retry_after=retry_after)
+    reasons = next((REASONS[kind] for kind in kinds if kind in REASONS), None)
+    reason = family.choose(*reasons) if reasons else str(error) if isinstance(error, TOLD) else ""
+    param: Any = next((FIELDS[kind] for kind in kinds if kind in FIELDS), getattr(error, "param", None))
+    return Refused(code, reason, param=param, retry_after=retry_after)
 
 
-def answer_to(error: Exception, request_id: str) -> Answer:
-    """Return the F1 answer to an error."""
+def fault_of(error: Exception, request_id: str) -> Fault:
+    """Return the error object of F1, as a stream that has started carries it."""
     refused = refusal_of(error)
-    status, text = TEXTS[refused.code]
-    message = text.format(reason=refused.reason)
-    extra = [Detail(refused.reason or message, refused.param, refused.source)] if refused.param else []
-    fault = Fault(message, TYPES.get(status, "api_error"), refused.param, refused.code, request_id)
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"x-request-id", request_id.encode())]
-    if status == TEXTS["unauthorized"][0]:
-        headers.append((b"www-authenticate", b"Bearer"))
-    if refused.allow is not None:
-        headers.append((b"allow", refused.allow.encode()))
+    text = TEXTS[refused.code]
+    message = text.french.format(reason=refused.reason)
+    return Fault(message, TYPES.get(text.status, "api_error"), refused.param, refused.code, request_id)
+
+
+def answer_to(error: Exception, request_id: str, family: Family = F1) -> Answer:
+    """Return the answer to an error, in the shape and language of a family."""
+    refused = refusal_of(error, family)
+    text = TEXTS[refused.code]
+    headers = _headers(refused, text, request_id, family)
+    return Answer(text.status, headers, refused.code, _body(refused, text, request_id, family))
+
+
+def _body(refused: Refused, text: Text, request_id: str, family: Family) -> bytes:
+    if family is F1:
+        fault = fault_of(refused, request_id)
+        told = refused.reason or fault.message
+        extra = [Detail(told, refused.param, refused.source)] if refused.param else []
+        return as_body(Problem(text.status, fault.message, extra, fault))
+    message = text.english.format(reason=refused.reason)
+    kind, code = refused.openai or (text.type, text.code)
+    if refused.code == "unauthorized" and not refused.reason:
+        message, code = NO_KEY, None
+    return as_body(Failure(message) if family is F2 else OpenAIProblem(OpenAIFault(message, kind, refused.param, code)))
+
+
+def _headers(refused: Refused, text: Text, request_id: str, family: Family) -> list[tuple[bytes, bytes]]:
+    headers = {"content-type": "application/json; charset=utf-8", "x-request-id": request_id}
+    if refused.code == "unauthorized":
+        headers["www-authenticate"] = "Bearer"
+    if not text.retried:
+        # Clients retry every 429 unless they are told not to (RL-4).
+        headers["x-should-retry"] = "false"
     if refused.retry_after is not None:
-        headers.append((b"retry-after", str(max(1, round(refused.retry_after))).encode()))
-    return Answer(status, headers, Problem(status, message, extra, fault))
+        headers["retry-after"] = str(max(1, math.ceil(refused.retry_after)))
+        if family is F3:
+            headers["retry-after-ms"] = str(max(1, math.ceil(refused.retry_after * 1000)))
+    headers |= {name.lower(): value for name, value in refused.headers.items()}
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def log_unforeseen(error: Exception, request_id: str) -> None:

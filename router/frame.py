@@ -1,4 +1,4 @@
-"""The frame around cold routes: a request id on every answer, every answer counted, errors as F1."""
+"""The frame around cold routes: a request id on every answer, every answer counted, errors in the path's family."""
 
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from metering.middleware import new_request_id
 from metering.prometheus import OTHER, Metrics
 from router.errors import Refused, answer_to, log_unforeseen
+from router.families import Family, family_of
 
 
 class Frame(ASGIMiddleware):
@@ -34,28 +35,42 @@ class Frame(ASGIMiddleware):
 
 
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Answer any error as F1; the log has where an unforeseen one happened, never what it said."""
-    known = _known(error)
+    """Answer any error in the path's family; the log has where an unforeseen one happened, never what it said."""
+    family = family_of(request.scope["path"])
+    known = _known(error, family)
     request_id: str = request.scope["state"].get("request_id") or new_request_id()
-    answer = answer_to(known, request_id)
-    if answer.problem.error.code == "internal":
+    answer = answer_to(known, request_id, family)
+    if answer.code == "internal":
         log_unforeseen(known, request_id)
     if "request_id" not in request.scope["state"]:
         # No route was found, so no frame is around this answer.
         metrics: Metrics = request.app.state.metrics
         metrics.count_request(OTHER, request.scope["method"], answer.status)
-    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
     media_type = headers.pop("content-type")
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=media_type)
 
 
-def _known(error: Exception) -> Exception:
+def _known(error: Exception, family: Family) -> Exception:
+    say = family.choose
     if isinstance(error, NotFoundException):
-        return Refused("not_found", "cette route n'existe pas")
+        return Refused("not_found", say("cette route n'existe pas", "there is no such route"))
     if isinstance(error, MethodNotAllowedException):
-        return Refused("method_not_allowed", allow=(error.headers or {}).get("Allow"))
+        return Refused("method_not_allowed", headers={"Allow": (error.headers or {}).get("Allow", "")})
     if isinstance(error, ValidationException):
-        return Refused("invalid_request", "un paramètre n'a pas la forme attendue", param="query", source="query")
+        name = _parameter(error)
+        reason = say(
+            f"le paramètre « {name} » n'a pas la forme attendue", f"the parameter '{name}' is not of the form expected"
+        )
+        return Refused("invalid_request", reason, param=name, source="query")
     if isinstance(error, HTTPException):
-        return Refused("invalid_request", "la requête n'a pas la forme attendue")
+        return Refused(
+            "invalid_request", say("la requête n'a pas la forme attendue", "the request is not of the form expected")
+        )
     return error
+
+
+def _parameter(error: ValidationException) -> str:
+    """Return the name of the parameter at fault, as the framework tells it."""
+    told = cast("list[dict[str, str]]", error.extra if isinstance(error.extra, list) else [])
+    return (told[0].get("key") if told else None) or "query"

@@ -8,7 +8,7 @@ from litestar.openapi import ResponseSpec
 from msgspec import Struct
 
 from metering.receipt import Receipt
-from router.errors import Fault
+from router.families import Fault
 
 MOST_BYTES = 16_000  # of one write (2.3.6)
 MOST_CHARACTERS = 1_000  # of one event's content: escaped, a character takes at most 12 bytes

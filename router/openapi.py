@@ -15,7 +15,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from metering.receipt import Receipt, UsageSums
-from router.errors import Problem
+from router.families import Problem
 from router.requests import CompletionRequest
 
 TITLE = "CAPL Routeur IA API"

@@ -2,11 +2,12 @@
 
 import time
 
+from agents.errors import ProviderBusy
 from metering.meter import Meter
 from metering.middleware import Scope, Send
 from metering.prometheus import Metrics
 from metering.receipt import Receipt
-from router.errors import Answer, answer_to
+from router.errors import answer_to, fault_of
 from router.framing import KEEP_ALIVE, Framing
 from router.line import line_of
 from storage.errors import StorageError
@@ -39,10 +40,10 @@ class Writer:
 
     async def refuse(self, error: Exception) -> None:
         """Write an error as the whole response."""
-        answer: Answer = answer_to(error, self._meter.request_id)
+        answer = answer_to(error, self._meter.request_id)
         body = answer.body
         headers = [*answer.headers, (b"content-length", str(len(body)).encode()), *_figures(self._meter.receipt)]
-        if answer.problem.error.code == "rate_limited":
+        if isinstance(error, ProviderBusy):
             self._metrics.ratelimited.labels("provider").inc()
         await self._respond(answer.status, headers, body)
 
@@ -88,7 +89,7 @@ class Writer:
             )
         except StorageError as failure:
             error = failure
-        fault = None if error is None else answer_to(error, self._meter.request_id).problem.error
+        fault = None if error is None else fault_of(error, self._meter.request_id)
         await self._write(framing.last(turns, receipt, fault), more=False)
 
     async def _write(self, block: bytes, *, more: bool = True) -> None:

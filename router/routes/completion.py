@@ -107,7 +107,7 @@ class Completion:
 
     async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Order:
         if scope["method"] != "POST":
-            raise Refused("method_not_allowed", allow="POST")
+            raise Refused("method_not_allowed", headers={"Allow": "POST"})
         headers = scope["headers"]
         principal = self._authenticator.principal(headers)
         require_json(headers)

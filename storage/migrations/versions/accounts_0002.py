@@ -68,8 +68,8 @@ def _budgets() -> None:
         _key("id"),
         *_texts("budget_id", "window_id"),
         _integer("threshold"),
-        *_texts("recipients", "subject", "body", "created_at"),
-        *_maybe("sent_at"),
+        *_texts("recipients", "unserved", "subject", "body", "created_at"),
+        *_maybe("sent_at", "failure"),
         *[_integer(name) for name in ("tries", "due_ns", "claimed_until_ns")],
         sa.UniqueConstraint("window_id", "threshold"),
     )

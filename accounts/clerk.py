@@ -1,0 +1,198 @@
+"""The clerk: who gets in and what is owed, decided in the very transaction that writes it."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from accounts import alerts, budgets_store
+from accounts.asking import Ask, Grant, Release, running_counter
+from accounts.decimals import EXACT
+from accounts.errors import AccountError, BudgetSpent, FootprintUnknown, RateExceeded, TooManyRunning
+from accounts.gcra import give_back, take
+from accounts.spare import spare
+from accounts.rates_store import read_tats, write_tats
+from accounts.standings import Charged, Standing, Standings
+from metering.held import Held
+from metering.hours import UPSERT_HOUR, Hours, HoursDraft
+from metering.ledger import Entry, Remaining
+from storage.clerk import Unit, write_by_rank
+from storage.script import Script, Write
+from storage.statement import delete_from, insert_into
+
+ONE = Decimal(1)
+OPEN_REQUEST = insert_into("open_requests", ("request_id", "owner", "admission"), rank=0)
+CLOSE_REQUEST = delete_from("open_requests", "request_id", rank=9)
+
+
+class Clerk:
+    """Writes entries, charges budgets, decides on requests; a process has one.
+
+    Args:
+        owner: Names what this process holds, and its hourly sums.
+        lists_open: Whether the database keeps the list of open requests.
+
+    Attributes:
+        holds: What this process holds, by counter, as of the last transaction that is surely in.
+        unsure: Counters of transactions that may not be in: the next one writes them again.
+
+    """
+
+    def __init__(self, owner: str, *, lists_open: bool) -> None:
+        self.owner = owner
+        self.lists_open = lists_open
+        self.hours = Hours(owner)
+        self.holds: dict[str, Decimal] = {}
+        self.unsure: set[str] = set()
+
+    def batch(self, units: Sequence[Unit], now_ns: int) -> "Sitting":
+        """Put units into one transaction."""
+        return Sitting(self, units, now_ns)
+
+
+class Sitting:
+    """One transaction of the clerk."""
+
+    def __init__(self, clerk: Clerk, units: Sequence[Unit], now_ns: int) -> None:
+        self._clerk = clerk
+        self._units = units
+        self._now_ns = now_ns
+        self._standings = Standings(clerk.owner, clerk.holds)
+        self._tats: dict[str, int] = {}
+        self._new_tats: dict[str, int] = {}
+        self._refusing: dict[str, Standing] = {}
+        self._draft: HoursDraft | None = None
+
+    def script(self) -> Script[list[object]]:
+        """Return the script that decides and writes: entries first, for they make room for those who want in."""
+        entries = [unit for unit in self._units if isinstance(unit, Entry)]
+        asks = [unit for unit in self._units if isinstance(unit, Ask)]
+        yield from self._read(entries, asks)
+        for entry in entries:
+            self._settle(entry)
+        for unit in self._units:
+            if isinstance(unit, Release):
+                self._standings.give_back(unit.held.amounts)
+                self._correct(unit.held, 0)
+        outcomes: dict[int, object] = {id(ask): self._decide(ask) for ask in asks}
+        yield from self._write(entries, outcomes)
+        outcomes |= {id(entry): self._left(entry) for entry in entries}
+        return [outcomes.get(id(unit)) for unit in self._units]
+
+    def committed(self) -> None:
+        """Remember what this process holds, and its hours."""
+        self._clerk.holds.update(self._standings.own)
+        self._clerk.unsure.clear()
+        if self._draft is not None:
+            self._clerk.hours.keep(self._draft)
+
+    def _read(self, entries: Sequence[Entry], asks: Sequence[Ask]) -> Script[None]:
+        charged = {charged_to(unit) for unit in (*entries, *asks)}
+        places = {running_counter(ask.key_id) for ask in asks if ask.running is not None and ask.key_id is not None}
+        yield from self._standings.read(charged, places)
+        counters = {rate.counter for ask in asks for rate in ask.rates}
+        for unit in self._units:
+            held = unit.held if isinstance(unit, Entry | Release) else None
+            if held is not None:
+                counters.update(each.counter for each in held.taken)
+        if counters:
+            self._tats = yield from read_tats(counters)
+
+    def _settle(self, entry: Entry) -> None:
+        receipt = entry.receipt
+        self._standings.spend(charged_to(entry), receipt.pricing.total_cost, receipt.emissions_g)
+        if entry.held is not None:
+            self._standings.give_back(entry.held.amounts)
+            self._correct(entry.held, receipt.usage.total_tokens)
+
+    def _correct(self, held: Held, used: int) -> None:
+        """Charge limits of tokens what was used, not what was feared."""
+        for rate in spare(held, used, self._now_ns):
+            tat = give_back(self._tats[rate.counter], rate.per_minute, rate.cost)
+            self._new_tats[rate.counter] = self._tats[rate.counter] = tat
+
+    def _decide(self, ask: Ask) -> Grant | AccountError:
+        verdict, tats = take(self._tats, ask.rates, self._now_ns)
+        if verdict.refused is not None:
+            return RateExceeded(verdict)
+        amounts: dict[str, Decimal] = {}
+        if ask.running is not None and ask.key_id is not None:
+            place = running_counter(ask.key_id)
+            if self._standings.held([place]) >= ask.running:
+                return TooManyRunning(ask.running)
+            amounts[place] = ONE
+        applying = self._standings.applying(charged_to(ask))
+        bounded = False
+        for standing in applying:
+            if standing.budget.kind == "hard":
+                bounded = True
+                refusal = self._hold(ask, standing, amounts)
+                if refusal is not None:
+                    return refusal
+        self._standings.hold(amounts)
+        self._tats |= tats
+        self._new_tats |= tats
+        return Grant(amounts, bounded, self._standings.remaining(applying), verdict)
+
+    def _hold(self, ask: Ask, standing: Standing, amounts: dict[str, Decimal]) -> AccountError | None:
+        """Add what the request must hold of a window; return why it may not."""
+        amount = standing.part(ask.bound)
+        budget = standing.budget
+        if amount is None:
+            return FootprintUnknown(budget.scope)
+        # What costs nothing stays open whatever was spent.
+        if amount > 0:
+            if EXACT.subtract(self._standings.room(standing), amount) < 0:
+                self._refusing[standing.counter] = standing
+                return BudgetSpent(budget.unit, budget.scope, budget.amount, standing.window.closes_at)
+            amounts[standing.counter] = amount
+        return None
+
+    def _left(self, entry: Entry) -> Remaining | None:
+        return self._standings.remaining(self._standings.applying(charged_to(entry)))
+
+    def _write(self, entries: Sequence[Entry], outcomes: dict[int, object]) -> Script[None]:
+        yield from write_by_rank(self._units)
+        if entries:
+            self._draft = self._clerk.hours.draft(entries)
+            yield Write(UPSERT_HOUR, self._draft.rows)
+        changed = self._standings.changed()
+        if changed:
+            rows = [budgets_store.window_row(each.budget, each.window, each.spent) for each in changed]
+            yield Write(budgets_store.PUT_WINDOW, rows)
+        unsure = self._clerk.unsure
+        unsure.update(self._standings.own)
+        holds = self._standings.hold_rows(unsure)
+        if holds:
+            yield Write(budgets_store.PUT_HOLD, holds)
+        yield from write_tats(self._new_tats)
+        if self._clerk.lists_open:
+            yield from self._list(entries, outcomes)
+        yield from self._tell(changed)
+
+    def _list(self, entries: Sequence[Entry], outcomes: dict[int, object]) -> Script[None]:
+        let_in = [
+            (ask.opening[0], self._clerk.owner, ask.opening[1])
+            for ask in self._units
+            if isinstance(ask, Ask) and ask.opening is not None and isinstance(outcomes[id(ask)], Grant)
+        ]
+        if let_in:
+            yield Write(OPEN_REQUEST, let_in)
+        ended = [(entry.admission.request_id,) for entry in entries]
+        ended += [(unit.request_id,) for unit in self._units if isinstance(unit, Release) and unit.request_id]
+        if ended:
+            yield Write(CLOSE_REQUEST, ended)
+
+    def _tell(self, changed: Sequence[Standing]) -> Script[None]:
+        """Leave the mails that spending and refusals call for."""
+        for each in changed:
+            spending = alerts.Spending(each.budget, each.counter, each.window, each.spent)
+            yield from alerts.note_crossings(spending, each.spent_before, self._now_ns)
+        for each in self._refusing.values():
+            if each.budget.emails:
+                spending = alerts.Spending(each.budget, each.counter, each.window, each.spent)
+                yield from alerts.note(spending, alerts.SPENT, self._now_ns)
+
+
+def charged_to(unit: Ask | Entry) -> Charged:
+    """Return whose budgets a unit is charged to."""
+    of = unit.admission if isinstance(unit, Entry) else unit
+    return Charged(of.project_id, of.key_id, of.opened_at)
