@@ -19,13 +19,13 @@ name = "my-free"
 provider = "with-my-ok"
 upstream = "ok"
 context_window = 8000
-description = "Costs nothing, in euros or in grams"
+description = "Costs no euro"
 [model.price]
 currency = "EUR"
 input = 0
 output = 0
 [model.carbon]
-watts = 0
+watts = 10
 """
 
 
