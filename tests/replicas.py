@@ -1,11 +1,15 @@
 """Several gateways over one database, a load balancer that only counts, and the administrator who sets them up."""
 
 import itertools
+import os
+import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import requests
@@ -36,25 +40,31 @@ class Replicas:
     turns: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
-    def started(cls, make: Callable[[], Gateway], count: int, *, shared_database: bool) -> "Replicas":
-        """Start so many gateways at once."""
+    @contextmanager
+    def running(
+        cls, make: Callable[[], Gateway], count: int, *, shared_database: bool
+    ) -> Generator["Replicas", None, None]:
+        """Start so many gateways at once; each must stop as it should when the block ends."""
         gateways = [make() for _ in range(count)]
         if shared_database:
             upgraded = run(gateways[0].folder, "database", "upgrade", env=gateways[0].env, seconds=60)
             assert upgraded.returncode == 0, upgraded.stderr
         with ThreadPoolExecutor(count) as pool:
             list(pool.map(Gateway.start, gateways))
-        return cls(gateways, shared_database)
+            yield cls(gateways, shared_database)
+            assert set(pool.map(Gateway.stop, gateways)) == {0}
 
     def next(self) -> Gateway:
         """Return whose turn it is."""
         return self.gateways[next(self.turns) % len(self.gateways)]
 
     def kill(self, number: int) -> None:
-        """End one replica as the kernel does when memory is short."""
+        """End one replica, all processes of it, as the kernel does when memory is short."""
         process = self.gateways[number].process
         assert process is not None
-        process.kill()
+        for pid in (process.pid, *children(process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
 
     def books(self) -> list[dict[str, Any]]:
@@ -128,6 +138,12 @@ class Admin:
 
     def client(self, key: Key, at: Gateway | None = None) -> Client:
         return Client(at or self.replicas.next(), key.value)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process started, theirs too."""
+    own = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [each for child in map(int, own) for each in (child, *children(child))]
 
 
 class Figures(NamedTuple):

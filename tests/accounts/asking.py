@@ -81,6 +81,11 @@ class Told:
         return None if self.answer is None else self.body.get("metadata")
 
     @property
+    def request_id(self) -> str:
+        assert self.receipt is not None
+        return self.receipt["request_id"]
+
+    @property
     def answered(self) -> bool:
         """Whether the client has a whole answer in its hands."""
         return self.status == 200 and self.receipt is not None and self.code is None
@@ -138,7 +143,8 @@ async def tell_all(next_gateway: Callable[[], Gateway], asks: Iterable[Ask], at_
 
     async def work() -> None:
         for ask in todo:
-            done.append(await tell_balanced(next_gateway, ask))
+            told = await tell_balanced(next_gateway, ask)
+            done.append(told)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(at_once):

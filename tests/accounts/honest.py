@@ -73,7 +73,7 @@ async def honest(call: Answering) -> None:
 async def planned(call: Answering, script: Script, usage: dict[str, int]) -> None:
     """Answer the planning call of V1: parts that carry the script on."""
     names = range(script.parts)
-    parts = [{"question": f"Part {name}? {script}", "after": [name - 1][: name]} for name in names]
+    parts = [{"question": f"Part {name}? {script}", "after": [name - 1][:name]} for name in names]
     plan = json.dumps({"parts": parts})
     usage = usage | {"completion_tokens": len(plan) // 4}
     usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]

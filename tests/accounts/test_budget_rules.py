@@ -47,7 +47,15 @@ def ask(replicas: Replicas, key: Key, model: str = "my-honest", **fields: object
 @pytest.mark.parametrize("scope", ["organization", "project", "key"])
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])
 def test_spent_budget_refuses_in_the_family_of_the_route_and_calls_nobody(
-    pair: Replicas, vendor: FaultyUpstream, key: Key, drop: list[str], unit: str, code: str, scope: str, *, streamed: bool
+    pair: Replicas,
+    vendor: FaultyUpstream,
+    key: Key,
+    drop: list[str],
+    unit: str,
+    code: str,
+    scope: str,
+    *,
+    streamed: bool,
 ) -> None:
     drop.append(pair.admin.budget(TINY, unit, **scoped(key, scope))["id"])
     before = len(vendor.requests)
@@ -108,7 +116,9 @@ def test_answer_says_what_remains_of_the_tightest_budget(pair: Replicas, key: Ke
 
     metadata = response.json()["metadata"]
     assert response.status_code == 200
-    told = {unit: Decimal(response.headers[f"X-Budget-{'gCO2eq' if unit != 'EUR' else unit}-Remaining"]) for unit in budgets}
+    told = {
+        unit: Decimal(response.headers[f"X-Budget-{'gCO2eq' if unit != 'EUR' else unit}-Remaining"]) for unit in budgets
+    }
     assert set(told) == {"EUR", "gCO2e"}
     assert all(0 < left < 5 for left in told.values())
     left = {unit: pair.admin.figures(budget) for unit, budget in budgets.items()}
@@ -201,7 +211,14 @@ WRONG = {
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
 def test_wrong_budget_is_refused_and_not_made(pair: Replicas, change: dict[str, object]) -> None:
     before = pair.admin.done("GET", "/v1/organization/budgets")["data"]
-    body = {"scope": "project", "scope_id": "proj-default", "unit": "EUR", "limit": "5", "window": "day", "kind": "hard"}
+    body = {
+        "scope": "project",
+        "scope_id": "proj-default",
+        "unit": "EUR",
+        "limit": "5",
+        "window": "day",
+        "kind": "hard",
+    }
 
     response = pair.admin.call("POST", "/v1/organization/budgets", body | change)
 

@@ -5,12 +5,12 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable
-from decimal import Decimal
 from time import monotonic
 
 import pytest
 
-from tests.accounts.asking import Ask, Told, agrees, tell
+from tests.accounts.accounting import assert_booked_once, spent_by, statuses
+from tests.accounts.asking import Ask, Told, tell
 from tests.accounts.honest import Script
 from tests.faults.served import figure, until
 from tests.replicas import Key, Replicas
@@ -23,7 +23,7 @@ HOWS = [signal.SIGINT, signal.SIGQUIT]
 
 
 async def through_outage(
-    replicas: Replicas, postgres: PostgresServer, key: Key, how: signal.Signals
+    replicas: Replicas, own_postgres: PostgresServer, key: Key, how: signal.Signals
 ) -> tuple[list[Told], float, float]:
     """Keep asking while the database is stopped and started; return what was told, and when it went and came."""
     told: list[Told] = []
@@ -46,9 +46,9 @@ async def through_outage(
     async def stop_and_start() -> None:
         await asyncio.sleep(BEFORE_S)
         moments.append(monotonic())
-        await asyncio.to_thread(postgres.stop, how)
+        await asyncio.to_thread(own_postgres.stop, how)
         await asyncio.sleep(DOWN_S)
-        await asyncio.to_thread(postgres.start)
+        await asyncio.to_thread(own_postgres.start)
         moments.append(monotonic())
         while not all_well_since(told, moments[1]):
             assert monotonic() - moments[1] < RECOVERS_WITHIN_S + 5, Counter((x.status, x.code) for x in told[-40:])
@@ -70,13 +70,13 @@ def all_well_since(told: list[Told], moment: float) -> bool:
 
 @pytest.mark.parametrize("how", HOWS, ids=["stopped", "crashed"])
 def test_stopped_database_is_503_and_comes_back_by_itself(
-    trio: Replicas, postgres: PostgresServer, how: signal.Signals
+    trio: Replicas, own_postgres: PostgresServer, how: signal.Signals
 ) -> None:
     admin = trio.admin
     key = admin.key()
     budget = admin.budget("1000", scope="project", scope_id=key.project)
 
-    told, went, came = asyncio.run(through_outage(trio, postgres, key, how))
+    told, went, came = asyncio.run(through_outage(trio, own_postgres, key, how))
 
     failed = [each for each in told if not each.answered]
     answered = [each for each in told if each.answered]
@@ -85,7 +85,7 @@ def test_stopped_database_is_503_and_comes_back_by_itself(
     rows = trio.rows_of(key.project)
     figure(
         f"{how.name}: {len(answered)} answered, not: {dict(Counter((x.status, x.code) for x in failed))}; last failure "
-        f"{recovered_s:+.1f} s after it came back; rows {dict(Counter(row['status'] for row in rows))}"
+        f"{recovered_s:+.1f} s after it came back; rows {statuses(rows)}"
     )
     assert {each.code for each in failed} == {"overloaded"}
     # A stream that had begun says so in its last event.
@@ -93,17 +93,13 @@ def test_stopped_database_is_503_and_comes_back_by_itself(
     assert all(int(each.answer.headers["retry-after"]) >= 1 for each in failed if not each.streamed)
     assert any(went < each.began < came for each in failed)
     assert recovered_s < RECOVERS_WITHIN_S
-    ids = Counter(row["request_id"] for row in rows)
-    assert [name for name, count in ids.items() if count > 1] == []
-    by_id = {row["request_id"]: row for row in rows}
-    assert [each.receipt for each in answered if not agrees(each, by_id[each.receipt["request_id"]])] == []
-    spent = sum((Decimal(row["cost_eur"]) for row in rows if row["cost_eur"] is not None), Decimal(0))
-    assert admin.figures(budget["id"]).spent == spent
+    assert_booked_once(told, rows)
+    assert admin.figures(budget["id"]).spent == spent_by(rows, "EUR")
     admin.drop_budget(budget["id"])
     assert "Traceback" not in trio.log
 
 
-def test_while_the_database_is_down_no_route_says_401_or_500(trio: Replicas, postgres: PostgresServer) -> None:
+def test_while_the_database_is_down_no_route_says_401_or_500(trio: Replicas, own_postgres: PostgresServer) -> None:
     admin = trio.admin
     key = admin.key()
     asked: list[Callable[[], tuple[int, str]]] = [
@@ -114,12 +110,12 @@ def test_while_the_database_is_down_no_route_says_401_or_500(trio: Replicas, pos
         lambda: seen(trio, trio.gateways[0], "/v1/organization/costs?start_time=1700000000"),
     ]
 
-    postgres.stop()
+    own_postgres.stop()
     try:
         told = [ask() for ask in asked]
         health = admin.call("GET", "/health", at=trio.gateways[0])
     finally:
-        postgres.start()
+        own_postgres.start()
 
     # What a process remembers of a key it may go on serving for a moment; what it cannot know is 503.
     assert {status for status, _ in told} <= {200, 503}

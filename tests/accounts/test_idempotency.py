@@ -138,8 +138,7 @@ def test_retry_after_a_kill_runs_anew(house: Replicas, vendor: FaultyUpstream, k
     async def killed() -> None:
         async with asyncio.TaskGroup() as group:
             lost = group.create_task(tell(victim, Ask(fields, key.value, headers={"Idempotency-Key": name})))
-            while not calls(vendor, message):
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(until, lambda: calls(vendor, message))
             await asyncio.to_thread(house.kill, 0)
         assert lost.result().answer is None
 

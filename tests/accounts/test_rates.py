@@ -65,9 +65,7 @@ def limited(request: pytest.FixtureRequest) -> Iterator[tuple[Replicas, Key]]:
 
 # Must-show 3.
 @pytest.mark.parametrize("limited", ["trio", "pair", "trio_with_valkey"], indirect=True)
-def test_five_hundred_a_minute_are_five_hundred(
-    limited: tuple[Replicas, Key], request: pytest.FixtureRequest
-) -> None:
+def test_five_hundred_a_minute_are_five_hundred(limited: tuple[Replicas, Key], request: pytest.FixtureRequest) -> None:
     replicas, key = limited
 
     told = hammer(replicas, key)
@@ -90,7 +88,7 @@ def test_headers_count_down_and_say_when_it_is_full_again(limited: tuple[Replica
 
 
 def test_without_valkey_each_process_limits_and_the_house_says_so(
-    trio_with_valkey: Replicas, valkey_server: ValkeyServer
+    trio_with_valkey: Replicas, own_valkey: ValkeyServer
 ) -> None:
     admin = trio_with_valkey.admin
     key = admin.key()
@@ -98,13 +96,13 @@ def test_without_valkey_each_process_limits_and_the_house_says_so(
     budget = admin.budget("0.000001", scope="key", scope_id=key.id)
     other = admin.key(key.project)
 
-    valkey_server.stop()
+    own_valkey.stop()
     try:
         until(lambda: healths(trio_with_valkey, other) == {"degraded"}, 10)
         told = hammer(trio_with_valkey, other, 60)
         over = admin.client(key).ask("Bonjour", model="my-ok")
     finally:
-        valkey_server.start()
+        own_valkey.start()
 
     assert Counter(each.status for each in told) == Counter({200: 60})
     refused(over, 429, "budget_exceeded_eur")

@@ -16,6 +16,7 @@ class Counting(openai.OpenAI):
     sent = 0
 
     def _prepare_request(self, request: object) -> None:
+        assert request is not None
         self.sent += 1
 
 
