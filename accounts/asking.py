@@ -36,6 +36,13 @@ class Ask(Struct, frozen=True, kw_only=True):
     work: Work = ()
 
 
+class Knock(Struct, frozen=True):
+    """A request that consumes nothing and counts against rate limits alone."""
+
+    rates: tuple[Rate, ...]
+    work: Work = ()
+
+
 class Release(Struct, frozen=True):
     """What is given back without an entry, by a request that went no further; `request_id` is then open no more."""
 

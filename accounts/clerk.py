@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from accounts import alerts, budgets_store
-from accounts.asking import Ask, Grant, Release, running_counter
+from accounts.asking import Ask, Grant, Knock, Release, running_counter
 from accounts.decimals import EXACT
 from accounts.errors import AccountError, BudgetSpent, FootprintUnknown, RateExceeded, TooManyRunning
-from accounts.gcra import give_back, take
-from accounts.spare import spare
+from accounts.gcra import Verdict, give_back, take
 from accounts.rates_store import read_tats, write_tats
+from accounts.spare import spare
 from accounts.standings import Charged, Standing, Standings
 from metering.held import Held
 from metering.hours import UPSERT_HOUR, Hours, HoursDraft
@@ -73,6 +73,7 @@ class Sitting:
                 self._standings.give_back(unit.held.amounts)
                 self._correct(unit.held, 0)
         outcomes: dict[int, object] = {id(ask): self._decide(ask) for ask in asks}
+        outcomes |= {id(unit): self._answer(unit) for unit in self._units if isinstance(unit, Knock)}
         yield from self._write(entries, outcomes)
         outcomes |= {id(entry): self._left(entry) for entry in entries}
         return [outcomes.get(id(unit)) for unit in self._units]
@@ -88,7 +89,7 @@ class Sitting:
         charged = {charged_to(unit) for unit in (*entries, *asks)}
         places = {running_counter(ask.key_id) for ask in asks if ask.running is not None and ask.key_id is not None}
         yield from self._standings.read(charged, places)
-        counters = {rate.counter for ask in asks for rate in ask.rates}
+        counters = {rate.counter for unit in self._units if isinstance(unit, Ask | Knock) for rate in unit.rates}
         for unit in self._units:
             held = unit.held if isinstance(unit, Entry | Release) else None
             if held is not None:
@@ -108,6 +109,12 @@ class Sitting:
         for rate in spare(held, used, self._now_ns):
             tat = give_back(self._tats[rate.counter], rate.per_minute, rate.cost)
             self._new_tats[rate.counter] = self._tats[rate.counter] = tat
+
+    def _answer(self, knock: Knock) -> Verdict | AccountError:
+        verdict, tats = take(self._tats, knock.rates, self._now_ns)
+        self._tats |= tats
+        self._new_tats |= tats
+        return verdict if verdict.refused is None else RateExceeded(verdict)
 
     def _decide(self, ask: Ask) -> Grant | AccountError:
         verdict, tats = take(self._tats, ask.rates, self._now_ns)

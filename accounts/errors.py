@@ -145,6 +145,10 @@ class IdempotencyKeyWrong(AccountInvalid):
     """An Idempotency-Key has 1 to 255 printable ASCII characters and is sent once."""
 
 
+class RatesUnreachable(AccountError):
+    """The shared counters of the rate limits cannot be reached."""
+
+
 class RateExceeded(AccountError):
     """The rate limit is reached; try again a little later.
 
@@ -169,3 +173,7 @@ class TooManyRunning(AccountError):
     def __init__(self, cap: int) -> None:
         super().__init__()
         self.cap = cap
+
+
+class LimitInvalid(AccountInvalid):
+    """A limit is a whole number from 1 to 1,000,000,000, or null for none."""

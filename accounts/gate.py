@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from accounts.asking import Ask, Grant, Release
+from accounts.asking import Ask, Grant, Knock, Release
 from accounts.budgeted import Budgeted
 from accounts.errors import AccountError, RateExceeded
 from accounts.gcra import OPEN, Rate, Verdict
@@ -15,7 +15,6 @@ from accounts.rates import Rates
 from accounts.spare import spare, taken
 from metering.bound import NO_BOUND, Bound
 from metering.held import Held
-from metering.ledger import Remaining
 from storage.clerk import Writer
 from storage.errors import StorageError
 from storage.script import Database
@@ -176,8 +175,10 @@ class Gate:
         """
         if self._rates is not None:
             return await self._take(self._rates, rates)
-        grant = await self.ask(Ask(opened_at=_NEVER, project_id="", key_id=None, bound=NO_BOUND, rates=rates))
-        return grant.verdict
+        verdict: Verdict | AccountError = await self._writer.submit(Knock(rates), durable=False)
+        if isinstance(verdict, AccountError):
+            raise verdict
+        return verdict
 
     def release(self, claim: Claim, hold: Hold) -> None:
         """Give back what a request holds that goes no further and has no entry."""

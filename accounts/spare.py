@@ -7,7 +7,12 @@ from metering.held import Held, Taken
 def taken(verdict: Verdict, now_ns: int) -> tuple[Taken, ...]:
     """Return what the limits of tokens were charged by a verdict of this moment."""
     return tuple(
-        Taken(level.rate.counter, level.rate.per_minute, min(level.rate.cost, level.rate.per_minute), now_ns + level.reset_ns)
+        Taken(
+            level.rate.counter,
+            level.rate.per_minute,
+            min(level.rate.cost, level.rate.per_minute),
+            now_ns + level.reset_ns,
+        )
         for level in verdict.levels
         if level.rate.counter.startswith(TOKENS)
     )

@@ -4,6 +4,7 @@ from asyncio import Future
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from msgspec import UNSET, DecodeError, Struct, json

@@ -1,21 +1,24 @@
-"""The ledger read back: its lines, and exact totals of a project."""
+"""The ledger read back, line by line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator
 from datetime import UTC, datetime
-from decimal import Context, Decimal, Inexact
-from pathlib import Path
+from decimal import Decimal
+from functools import partial
 from typing import Any, BinaryIO
 
 from msgspec import Struct, field
 from msgspec.json import Encoder
 
-from metering import ledger_store
 from metering.receipt import RequestStatus
 from metering.usage import UsageSource
+from storage.script import Database, Query, Rows, Script
 
-# A sum of what began as floats never needs this many digits; if one did, it is an error and not a rounded figure.
-_EXACT = Context(prec=2000, traps=[Inexact])
-_NOTHING = Decimal(0)
+AT_A_TIME = 1000  # entries
+_READ = f"""
+    SELECT position, request_id, status, model, agent, input_tokens, output_tokens, cost_eur, emissions_kg,
+           usage_source, attempts, settled_at, project_id, key_id
+    FROM ledger WHERE position > ? AND settled_at >= ? ORDER BY position LIMIT {AT_A_TIME}
+"""  # noqa: S608 - a number of ours
 _ENCODER = Encoder(decimal_format="number")
 
 
@@ -37,70 +40,42 @@ class LedgerLine(Struct, frozen=True, kw_only=True):
     attempts: int | None
     time: datetime
     project_id: str
-
-
-class Totals(Struct, frozen=True, kw_only=True):
-    """Sums over requests, exact; `unknown` counts those that lack a figure, which the sums leave out.
-
-    A sum is None when there were requests and not one of them has the figure.
-    """
-
-    requests: int
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_eur: Decimal | None
-    emissions_kg: Decimal | None = field(name="emissions_kgCO2eq")
-    unknown: int
+    key_id: str | None
 
 
 class LedgerReader:
-    """Reads the book through connections of its own, beside a gateway that runs or after it died."""
+    """Reads the book beside a gateway that runs or after it died."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, since: datetime | None = None) -> Iterator[LedgerLine]:
+    async def read(self, since: datetime | None = None) -> AsyncIterator[LedgerLine]:
         """Yield what was settled at `since` or later, in the order it was appended.
 
-        Raises:
-            StorageDown: The database cannot be read.
-
-        """
-        for row in ledger_store.read(self._database, _iso(since) if since else ""):
-            yield _line(row)
-
-    def totals(self, project_id: str, start: datetime, end: datetime, model: str | None = None) -> Totals:
-        """Sum what a project settled from `start` on and before `end`, for one asked model or for all.
+        The book is read some entries at a time, so that it may be of any length; what is appended meanwhile is read too.
 
         Raises:
             StorageDown: The database cannot be read.
 
         """
-        requests = unknown = tokens_in = tokens_out = 0
-        cost = emissions = _NOTHING
-        known = [0, 0, 0, 0]
-        for row in ledger_store.read_figures(self._database, project_id, _iso(start), _iso(end), model):
-            requests += 1
-            unknown += None in row
-            known = [count + (figure is not None) for count, figure in zip(known, row, strict=True)]
-            tokens_in += row[0] or 0
-            tokens_out += row[1] or 0
-            cost = _EXACT.add(cost, Decimal(row[2] or 0))
-            emissions = _EXACT.add(emissions, Decimal(row[3] or 0))
-        told = [not requests or count > 0 for count in known]
-        return Totals(
-            requests=requests,
-            input_tokens=tokens_in if told[0] else None,
-            output_tokens=tokens_out if told[1] else None,
-            cost_eur=cost if told[2] else None,
-            emissions_kg=emissions if told[3] else None,
-            unknown=unknown,
-        )
+        moment = _iso(since) if since else ""
+        position, found = 0, AT_A_TIME
+        while found == AT_A_TIME:
+            rows = await self._database.read(partial(_next, moment, position))
+            for row in rows:
+                yield _line(row[1:])
+            found = len(rows)
+            position = rows[-1][0] if rows else position
 
 
-def print_ledger(lines: Iterable[LedgerLine], out: BinaryIO) -> None:
+def _next(since: str, position: int) -> Script[Rows]:
+    return (yield Query(_READ, (position, since)))
+
+
+async def print_ledger(lines: AsyncIterable[LedgerLine], out: BinaryIO) -> None:
     """Write one JSON object a line; decimals are numbers with all their digits."""
-    out.writelines(_ENCODER.encode(line) + b"\n" for line in lines)
+    async for line in lines:
+        out.write(_ENCODER.encode(line) + b"\n")
 
 
 def _iso(time: datetime) -> str:
@@ -112,7 +87,7 @@ def _exact(text: str | None) -> Decimal | None:
 
 
 def _line(row: tuple[Any, ...]) -> LedgerLine:
-    request_id, status, model, agent, tokens_in, tokens_out, cost, emissions, source, attempts, time, project = row
+    request_id, status, model, agent, tokens_in, tokens_out, cost, emissions, source, attempts, time, project, key_id = row
     return LedgerLine(
         request_id=request_id,
         status=status,
@@ -126,4 +101,5 @@ def _line(row: tuple[Any, ...]) -> LedgerLine:
         attempts=attempts,
         time=datetime.fromisoformat(time),
         project_id=project,
+        key_id=key_id,
     )

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Never
@@ -98,7 +99,9 @@ def ledger(*, json: bool = False, since: datetime | None = None) -> None:
         Only what was settled at or after this moment (ISO 8601; without an offset, UTC).
 
     """
-    from metering.ledger_reader import print_ledger  # noqa: PLC0415 - `--help` must be quick
+    import asyncio  # noqa: PLC0415 - `--help` must be quick
+
+    from metering.ledger_reader import print_ledger  # noqa: PLC0415 - same reason
     from router.wiring import reader_of  # noqa: PLC0415 - same reason
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
@@ -106,12 +109,15 @@ def ledger(*, json: bool = False, since: datetime | None = None) -> None:
     # A reader that has seen enough, such as `head`, ends the command and not with a complaint.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        if json:
-            print_ledger(lines, sys.stdout.buffer)
-        else:
-            sys.stdout.writelines(f"{told(line)}\n" for line in lines)
+        asyncio.run(print_ledger(lines, sys.stdout.buffer) if json else print_told(lines))
     except StorageDown as down:
         refuse([f"ROUTER_DATABASE_URL: the books cannot be read: {down}"])
+
+
+async def print_told(lines: AsyncIterator[LedgerLine]) -> None:
+    """Print each request for a person to read."""
+    async for line in lines:
+        sys.stdout.write(f"{told(line)}\n")
 
 
 def told(line: "LedgerLine") -> str:

@@ -42,6 +42,7 @@ from storage.group_commit import GroupCommit
 from storage.journal import Journal
 from storage.migrations import upgrade
 from storage.owners import Owner
+from storage.sqlite import Sqlite
 
 CLOSE_WITHIN_S = 10.0
 
@@ -208,4 +209,4 @@ def completion_of(house: House) -> Completion:
 
 def reader_of(settings: Settings) -> LedgerReader:
     """Return a reader of the books that works beside a running gateway and after it."""
-    return LedgerReader(database_of(settings))
+    return LedgerReader(Sqlite(database_of(settings)))

@@ -4,17 +4,20 @@ import asyncio
 import random
 import time
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Protocol
 
 from msgspec import Struct
 
+from accounts.errors import AccountError
 from agents.errors import ProviderError
 from agents.messages import Event, Events, Prompt
 from agents.providers.breaker import Breaker
 from agents.providers.provider import Provider
+from storage.errors import StorageDown
 
+Cover = Callable[[Prompt], Awaitable[None]]
 RETRY_SHARE = 0.2
 BURST = 10.0  # so that the share is of the last fifty requests, not of a quiet week
 
@@ -86,19 +89,30 @@ class Retry:
 
     It keeps the provider's breaker, and has every try watched: a try that the breaker refuses was none. These stand in
     one place because every event of every stream passes through each wrapper there is.
+
+    Args:
+        inner: Who is asked.
+        policy: How often.
+        begin: Watches a try.
+        cover: Reserves what a try may consume; None where nothing is counted against a limit.
+
     """
 
-    __slots__ = ("_begin", "_inner", "_policy")
+    __slots__ = ("_begin", "_cover", "_inner", "_policy")
 
-    def __init__(self, inner: Provider, policy: RetryPolicy, begin: Callable[[Prompt], Try]) -> None:
+    def __init__(
+        self, inner: Provider, policy: RetryPolicy, begin: Callable[[Prompt], Try], cover: Cover | None = None
+    ) -> None:
         self._inner = inner
         self._policy = policy
         self._begin = begin
+        self._cover = cover
 
     async def stream(self, prompt: Prompt) -> Events:
         """Stream the first answer that begins; raise what the last try raised."""
         tries = _Tries(self._policy)
         while True:
+            await self._covered(prompt, tries)
             tries.begin()
             watched = self._begin(prompt)
             try:
@@ -122,19 +136,31 @@ class Retry:
                 tries.end()
             await asyncio.sleep(pause)
 
+    async def _covered(self, prompt: Prompt, tries: "_Tries") -> None:
+        """Reserve for a try; where one more is refused, the failure of the last is what to tell."""
+        if self._cover is not None:
+            try:
+                await self._cover(prompt)
+            except (AccountError, StorageDown):
+                if tries.failure is not None:
+                    raise tries.failure from None
+                raise
+
 
 class _Tries:
     """How far the tries of one prompt have come.
 
     Attributes:
         answered: An event of the present try has come.
+        failure: How the last try failed.
 
     """
 
-    __slots__ = ("_began", "_count", "_mark", "_policy", "answered")
+    __slots__ = ("_began", "_count", "_mark", "_policy", "answered", "failure")
 
     def __init__(self, policy: RetryPolicy) -> None:
         self.answered = False
+        self.failure: ProviderError | None = None
         self._policy = policy
         self._began = time.monotonic()
         self._count = 0
@@ -155,6 +181,7 @@ class _Tries:
     def fail(self, failed: ProviderError) -> float | None:
         """Return how long to wait before the next try, None when there is none."""
         self._policy.breaker.failed(failed)
+        self.failure = failed
         if self.answered:
             return None
         return self._policy.wait(failed, self._count, time.monotonic() - self._began)

@@ -1,19 +1,38 @@
 """`GET /usage`: a project's own figures, which agree with its receipts to the digit (C-8)."""
 
-import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
 from litestar.params import FromQuery, QueryParameter
+from msgspec import Struct, field
 
-from metering.ledger_reader import LedgerReader, Totals
+from metering.hours import Sums
+from metering.question import EVER, FOREVER, Question
+from metering.reports import Reports
 from router.auth import Principal
 from router.errors import Refused
 from router.framing import answers, as_json
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """Sums over requests, exact; `unknown` counts those that lack a figure, which the sums leave out.
+
+    A sum is null when there were requests and not one of them has the figure.
+    """
+
+    requests: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_eur: Decimal | None
+    emissions_kg: Decimal | None = field(name="emissions_kgCO2eq")
+    unknown: int
+
+
+NO_REQUESTS = Totals(
+    requests=0, input_tokens=0, output_tokens=0, cost_eur=Decimal(0), emissions_kg=Decimal(0), unknown=0
+)
 
 
 @get("/usage", tags=["usage"], responses=answers(Totals))
@@ -22,12 +41,41 @@ async def usage(
     start: Annotated[str | None, QueryParameter(name="from")] = None,
     end: Annotated[str | None, QueryParameter(name="to")] = None,
     model: FromQuery[str | None] = None,
+    key: FromQuery[str | None] = None,
 ) -> Response[bytes]:
-    """Sum the caller's project from `from` (included) to `to` (excluded), of one model if named."""
-    reader: LedgerReader = request.app.state.reader
-    since, until = _moment(start, "from") or EVER, _moment(end, "to") or FOREVER
-    totals = await asyncio.to_thread(reader.totals, request.user.project_id, since, until, model)
-    return Response(as_json(totals), media_type="application/json")
+    """Sum what the caller's project was let in for from `from` (included) to `to` (excluded).
+
+    `model` takes one asked model alone, `key` the requests of one key of the project by its id, or `mine`.
+    """
+    question = Question(
+        start=_moment(start, "from") or EVER,
+        end=_moment(end, "to") or FOREVER,
+        amounts=("cost_eur", "emissions_kg"),
+        projects=(request.user.project_id,),
+        models=None if model is None else (model,),
+        keys=None if key is None else (_own(request.user) if key == "mine" else key,),
+    )
+    reports: Reports = request.app.state.reports
+    return Response(as_json(_totals(await reports.total(question))), media_type="application/json")
+
+
+def _totals(sums: Sums) -> Totals:
+    if not sums.requests:
+        return NO_REQUESTS
+    return Totals(
+        requests=sums.requests,
+        input_tokens=sums.input_tokens,
+        output_tokens=sums.output_tokens,
+        cost_eur=sums.cost_eur,
+        emissions_kg=sums.emissions_kg,
+        unknown=sums.unknown,
+    )
+
+
+def _own(caller: Principal) -> str:
+    if caller.key_id is None:
+        raise Refused("invalid_request", "« mine » demande une clé ; ce jeton n'en a pas", param="key", source="query")
+    return caller.key_id
 
 
 def _moment(text: str | None, name: str) -> datetime | None:
@@ -36,7 +84,8 @@ def _moment(text: str | None, name: str) -> datetime | None:
     try:
         # A plus that was not escaped arrives as a blank.
         moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+        moment = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+        return min(max(moment, EVER), FOREVER)
     except (ValueError, OverflowError) as cause:
         reason = f"« {name} » doit être une date ISO 8601"
         raise Refused("invalid_request", reason, param=name, source="query") from cause

@@ -15,7 +15,7 @@ def upgrade() -> None:
     """Create the tables; times are ISO 8601 in UTC unless their name says otherwise, exact decimals are text."""
     op.add_column("ledger", sa.Column("key_id", sa.Text))
     op.drop_index("ledger_by_project", "ledger")
-    op.create_index("ledger_by_opening", "ledger", ["opened_at"])
+    op.create_index("ledger_by_opening", "ledger", ["opened_at", "position"])
     _accounts()
     _budgets()
     _enforcement()

@@ -1,0 +1,202 @@
+"""What a report reads: the sums of whole hours, and the entries of hours that are cut."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from metering.hours import EXACT, FAILED, HOUR_LETTERS, Sums, named_once
+from metering.question import Line, Question
+from storage.script import Query, Script, places
+from storage.statement import Value
+
+HOUR = timedelta(hours=1)
+SLICE = 5000  # entries read at a time
+LETTERS = {None: 0, "1m": 16, "1h": HOUR_LETTERS, "1d": 10}  # of a time in ISO 8601 that name its bucket
+SMALLEST = "1970-01-01T00:00"
+COUNTS = (
+    *("requests", "failed", "unknown", "carbon_known", "carbon_tokens", "energy_known", "embodied_known"),
+    *("water_known", "input_tokens", "output_tokens", "cached_tokens"),
+)
+FILTERS = (("project_id", "projects"), ("key_id", "keys"), ("subject", "subjects"), ("model", "models"))
+
+Group = tuple[str, ...]
+Figures = dict[Group, list[tuple[Any, ...]]]  # texts of decimals as they were read, or their sums
+
+
+class Raw(NamedTuple):
+    """One call of an entry beside the entry, or the entry of a request that made none."""
+
+    position: int
+    opened_at: str
+    project_id: str
+    key_id: str | None
+    subject: str
+    model: str
+    resolved_model: str | None
+    method: str | None
+    status: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_eur: str | None
+    emissions_kg: str | None
+    emissions_min_kg: str | None
+    emissions_max_kg: str | None
+    embodied_kg: str | None
+    energy_kwh: str | None
+    water_liters: str | None
+    called: str | None
+    basis: str | None
+    zone: str | None
+    cache_read: int | None
+    input_eur: str | None
+    output_eur: str | None
+
+
+ENTRY = tuple(f"e.{name}" for name in Raw._fields[: Raw._fields.index("called")])
+CALL = ("c.model", "c.basis", "c.zone", "c.cache_read", "c.input_eur", "c.output_eur")
+
+
+def answer(question: Question) -> Script[list[Line]]:
+    """Return the lines of a question."""
+    figures: Figures = {}
+    first, last = whole_hours(question)
+    if first < last:
+        yield from _hours(question, first, last, figures)
+        yield from _entries(question, question.start, first, figures)
+        yield from _entries(question, last, question.end, figures)
+    else:
+        yield from _entries(question, question.start, question.end, figures)
+    return [_line(question, group, rows) for group, rows in sorted(figures.items(), key=itemgetter(0))]
+
+
+def whole_hours(question: Question) -> tuple[datetime, datetime]:
+    """Return from when to when the sums of hours answer; nowhere where the first is not before the last."""
+    start, end = question.start.astimezone(UTC), question.end.astimezone(UTC)
+    if question.width == "1m":
+        return end, end
+    first = start.replace(minute=0, second=0, microsecond=0)
+    return (first if first == start else first + HOUR), end.replace(minute=0, second=0, microsecond=0)
+
+
+def _hours(question: Question, first: datetime, last: datetime, figures: Figures) -> Script[None]:
+    columns = ",".join(("hour", *question.by, *COUNTS, *question.amounts))
+    conditions, values = _filters(question)
+    sql = f"SELECT {columns} FROM usage_hours WHERE hour >= ? AND hour < ?{conditions}"  # noqa: S608 - names of ours
+    rows = yield Query(sql, (_iso(first)[:HOUR_LETTERS], _iso(last)[:HOUR_LETTERS], *values))
+    _gather(question, rows, figures)
+
+
+def _entries(question: Question, start: datetime, end: datetime, figures: Figures) -> Script[None]:
+    """Gather the entries of a time, some at a time: there may be any number."""
+    if start >= end:
+        return
+    conditions, values = _filters(question)
+    sql = f"""
+        SELECT {",".join((*ENTRY, *CALL))} FROM (
+            SELECT * FROM ledger
+            WHERE opened_at >= ? AND opened_at < ? AND (opened_at > ? OR position > ?){conditions}
+            ORDER BY opened_at, position LIMIT {SLICE}
+        ) AS e LEFT JOIN ledger_calls AS c ON c.request_id = e.request_id
+        ORDER BY e.opened_at, e.position, c.seq
+    """  # noqa: S608 - names of ours
+    since, position, read = _iso(start), 0, SLICE
+    while read == SLICE:
+        found = yield Query(sql, (since, _iso(end), since, position, *values))
+        requests = list(_requests(found))
+        _gather(question, [_row(question, calls) for calls in requests], figures)
+        for group, rows in figures.items():
+            figures[group] = [_summed(rows)]
+        read = len(requests)
+        if requests:
+            since, position = requests[-1][0].opened_at, requests[-1][0].position
+
+
+def _filters(question: Question) -> tuple[str, list[Value]]:
+    text, values = "", list[Value]()
+    for column, name in FILTERS:
+        wanted: tuple[str, ...] | None = getattr(question, name)
+        if wanted is not None:
+            text += f" AND {column} IN ({places(len(wanted))})"
+            values += wanted
+    return text, values
+
+
+def _gather(question: Question, rows: Iterable[tuple[Any, ...]], figures: Figures) -> None:
+    """Put the figures of each row with its group; a row is a time, the columns of the group, then the figures."""
+    letters, at = LETTERS[question.width], 1 + len(question.by)
+    for row in rows:
+        group: Any = (str(row[0])[:letters], *row[1:at])
+        known = figures.get(group)
+        if known is None:
+            figures[group] = [row[at:]]
+        else:
+            known.append(row[at:])
+
+
+def _summed(rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    if len(rows) == 1:
+        return rows[0]
+    columns: list[Any] = list(zip(*rows, strict=True))
+    counts = len(COUNTS)
+    with localcontext(EXACT):
+        return (*map(_count, columns[:counts]), *map(_exact, columns[counts:]))
+
+
+def _count(column: Sequence[int | None]) -> int | None:
+    known = [figure for figure in column if figure is not None]
+    return sum(known) if known else None
+
+
+def _exact(column: Sequence[str | Decimal | None]) -> Decimal | None:
+    """Return the sum of what is known; the caller has set the context that refuses to round."""
+    known = [figure for figure in column if figure is not None]
+    return sum(map(Decimal, known), Decimal(0)) if known else None
+
+
+def _line(question: Question, group: Group, rows: Sequence[tuple[Any, ...]]) -> Line:
+    bucket, *names = group
+    figures: Any = dict(zip((*COUNTS, *question.amounts), _summed(rows), strict=True))
+    for amount in question.amounts:
+        figures[amount] = None if figures[amount] is None else Decimal(figures[amount])
+    opens_at = datetime.fromisoformat(bucket + SMALLEST[len(bucket) :] + "+00:00") if bucket else None
+    return Line(opens_at, tuple(name or None for name in names), Sums(**figures))
+
+
+def _requests(found: Iterable[tuple[Any, ...]]) -> Iterator[list[Raw]]:
+    for _, calls in groupby(found, key=itemgetter(0)):
+        yield [Raw(*call) for call in calls]
+
+
+def _row(question: Question, calls: list[Raw]) -> tuple[Any, ...]:
+    """Return an entry as `_hours` reads rows."""
+    entry = calls[0]
+    made = [call for call in calls if call.called is not None]
+    alone = len({call.called for call in made}) == 1
+    known: dict[str, Any] = entry._asdict()
+    known |= {
+        "key_id": entry.key_id or "",
+        "resolved_model": entry.resolved_model or "",
+        "method": entry.method or "",
+        "basis": named_once(call.basis for call in made),
+        "zone": named_once(call.zone for call in made),
+        "requests": 1,
+        "failed": int(entry.status in FAILED),
+        "unknown": int(None in (entry.input_tokens, entry.output_tokens, entry.cost_eur, entry.emissions_kg)),
+        "carbon_known": int(entry.emissions_kg is not None),
+        "carbon_tokens": 0 if entry.emissions_kg is None else entry.output_tokens or 0,
+        "energy_known": int(entry.energy_kwh is not None),
+        "embodied_known": int(entry.embodied_kg is not None),
+        "water_known": int(entry.water_liters is not None),
+        "cached_tokens": None if entry.input_tokens is None else sum(call.cache_read or 0 for call in made),
+    }
+    with localcontext(EXACT):
+        known["input_eur"] = _exact([call.input_eur for call in made]) if alone else None
+        known["output_eur"] = _exact([call.output_eur for call in made]) if alone else None
+    return (entry.opened_at, *[known[name] for name in (*question.by, *COUNTS, *question.amounts)])
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
