@@ -9,6 +9,7 @@ from itertools import repeat
 import pytest
 
 from tests.accounts.asking import Ask, Told, tell_all
+from tests.accounts.honest import Script
 from tests.faults.served import figure, until
 from tests.gateway import refused
 from tests.replicas import Key, Replicas
@@ -18,6 +19,7 @@ A_MINUTE = 500
 ASKED = 900
 AT_ONCE = 30
 A_SECOND = A_MINUTE / 60
+TOKENS_A_MINUTE = 3000
 
 
 def hammer(replicas: Replicas, key: Key, asked: int = ASKED) -> list[Told]:
@@ -85,6 +87,27 @@ def test_headers_count_down_and_say_when_it_is_full_again(limited: tuple[Replica
     assert left == sorted(left, reverse=True)
     assert {response.headers["X-RateLimit-Limit"] for response in responses} == {str(A_MINUTE)}
     assert all(int(response.headers["X-RateLimit-Reset"]) > 1_700_000_000 for response in responses)
+
+
+@pytest.mark.parametrize("house", ["trio", "pair", "trio_with_valkey"])
+def test_tokens_that_pass_are_never_more_than_the_limit_and_its_refill(
+    request: pytest.FixtureRequest, house: str
+) -> None:
+    replicas: Replicas = request.getfixturevalue(house)
+    key = replicas.admin.key()
+    replicas.admin.limit(key.project, max_tokens_per_1_minute=TOKENS_A_MINUTE)
+    script = Script(60, 5)
+    ask = Ask({"message": f"Bonjour {script}", "model": "my-honest", "max_tokens": 60}, key.value)
+
+    told = asyncio.run(tell_all(replicas.next, repeat(ask, 200), AT_ONCE))
+
+    took = max(each.ended for each in told) - min(each.began for each in told)
+    used = sum(row["input_tokens"] + row["output_tokens"] for row in replicas.rows_of(key.project))
+    statuses = Counter(each.status for each in told)
+    figure(f"{house}: {used} of {TOKENS_A_MINUTE} tokens used in {took:.2f} s, {dict(statuses)}")
+    assert set(statuses) == {200, 429}
+    # What a request did not use of its upper bound is given back: most of the limit can really be used.
+    assert TOKENS_A_MINUTE // 2 < used <= TOKENS_A_MINUTE + took * TOKENS_A_MINUTE / 60
 
 
 def test_without_valkey_each_process_limits_and_the_house_says_so(
