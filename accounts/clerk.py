@@ -191,11 +191,11 @@ class Sitting:
     def _tell(self, changed: Sequence[Standing]) -> Script[None]:
         """Leave the mails that spending and refusals call for."""
         for each in changed:
-            spending = alerts.Spending(each.budget, each.counter, each.window, each.spent)
+            spending = alerts.Spending(each.budget, each.window, each.spent)
             yield from alerts.note_crossings(spending, each.spent_before, self._now_ns)
         for each in self._refusing.values():
             if each.budget.emails:
-                spending = alerts.Spending(each.budget, each.counter, each.window, each.spent)
+                spending = alerts.Spending(each.budget, each.window, each.spent)
                 yield from alerts.note(spending, alerts.SPENT, self._now_ns)
 
 

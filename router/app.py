@@ -15,13 +15,15 @@ from msgspec import json
 
 from metering.middleware import Metered
 from router.auth import GUARDS, require_credential
+from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
 from router.routes import books, completion, discovery, health, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
-from router.wiring import House, build, completion_of, open_books, reader_of
+from router.tenancy import tokens_of
+from router.wiring import House, build, completion_of, open_books, open_tenancy, reader_of
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 COLD_ROUTES = (
@@ -36,6 +38,8 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
+# What routes find in the application's state by these names.
+TENANCY = ("database", "revision", "api_keys", "projects", "service_accounts", "authenticator")
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
@@ -82,7 +86,6 @@ def _state(house: House) -> State:
     return State(
         {
             "house": house,
-            "authenticator": house.authenticator,
             "menu": house.menu,
             "scales": house.scales,
             "metrics": house.metrics,
@@ -92,6 +95,8 @@ def _state(house: House) -> State:
             "environment": house.settings.environment,
             "anonymous_tokens": house.settings.development,
             "metrics_token": house.settings.metrics_token,
+            "tokens": tokens_of(house.settings),
+            "failures": Failures(),
         }
     )
 
@@ -102,8 +107,11 @@ async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
     async with AsyncExitStack() as stack:
         opened = await open_books(house, stack)
         application.state.ledger = opened.ledger
+        tenancy = await open_tenancy(house, stack)
+        for name in TENANCY:
+            application.state[name] = getattr(tenancy, name)
         front: Front = application.state.front
-        front.mount(completion.ROUTE, Metered(completion_of(house), opened))
+        front.mount(completion.ROUTE, Metered(completion_of(house, tenancy), opened))
         # What was made at start-up lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()

@@ -1,43 +1,35 @@
-"""Who is calling: tokens made, verified and remembered, and the one 401 for every cause (2.1)."""
+"""Who is calling: tokens and keys, looked up once and remembered, and the one 401 for every cause (2.1, 6.7)."""
 
 import hashlib
+import hmac
 import time
 from collections.abc import Iterable
-from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeVar
 
-import jwt
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
-from accounts.scopes import Scopes
+from accounts.keys import PREFIXES, Keys, OpenKey
+from accounts.last_uses import LastUses
+from accounts.projects import DEFAULT_PROJECT
+from accounts.revision import Revision
+from accounts.scopes import EVERYTHING, Scopes
+from router.access_tokens import AccessTokens, Claims, TokenWrong
 from router.errors import Refused
 from router.families import family_of
+from router.questions import Questions
 
-ALGORITHM = "HS256"
-TOKEN_TTL_S = 3600
-LONGEST_TOKEN = 4096  # bytes; ours have under 300
+LONGEST_CREDENTIAL = 4096  # bytes; ours have under 500
 MOST_REMEMBERED = 10_000
-CLOCK_LEEWAY_S = 30  # for `nbf` and `iat` alone; `exp` has none
-HEADER_FIELDS = frozenset({"alg", "typ", "kid"})
-DEFAULT_PROJECT = "proj-default"
-LONGEST_LIFE_S = 366 * 24 * 3600
-PROXY_HEADERS = frozenset(
-    {
-        b"forwarded",
-        b"via",
-        b"x-client-ip",
-        b"x-real-ip",
-        b"cf-connecting-ip",
-        b"true-client-ip",
-    }
-)
-FORWARDED = b"x-forwarded-"  # a family without end: for, host, port, proto, server, ...
+TOKEN_DOTS = 2
+ADMIN = "admin"
 NEVER = 1 << 53
 UNRESTRICTED = Scopes()
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+KNOWN_PREFIXES = tuple(sorted(PREFIXES.values(), key=len, reverse=True))
+SHOWN_LETTERS = 4
 
+T = TypeVar("T")
 Headers = Iterable[tuple[bytes, bytes]]
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -64,81 +56,144 @@ class Principal(Struct, frozen=True):
 
 
 class Authenticator:
-    """Makes and verifies HS256 tokens; secrets rotate by `kid`.
+    """Says who carries a credential.
 
-    A token is remembered by the SHA-256 of the whole of it, and never past its expiry.
+    What was looked up is remembered by the SHA-256 of the credential: a token without a key until it expires, all else
+    until anything changes in the accounts, and only while their revision is looked at.
 
     Args:
-        secret: Signs new tokens and verifies those without `kid`.
-        rotated: Further secrets that still verify, by the `kid` their tokens carry.
+        tokens: Reads tokens.
+        keys: Looks keys up.
+        revision: Says when what is remembered of keys is to be forgotten.
+        uses: Is told which keys are used.
+        admin_key: The first admin key, which is a setting; None for none.
 
     """
 
-    def __init__(self, secret: str, rotated: dict[str, str]) -> None:
-        self._secret = secret
-        self._kid = _fingerprint(secret)
-        self._secrets = {_fingerprint(old): old for old in rotated.values()} | rotated | {self._kid: secret}
-        self._remembered: dict[bytes, Principal] = {}
+    def __init__(
+        self, tokens: AccessTokens, keys: Keys, revision: Revision, uses: LastUses, admin_key: str | None
+    ) -> None:
+        self._tokens = tokens
+        self._keys = keys
+        self._revision = revision
+        self._used = uses.latest
+        self._admin_digest = None if admin_key is None else keys.digest(admin_key)
+        self._lasting: dict[bytes, Principal] = {}
+        self._keyed: dict[bytes, Principal] = {}
+        self._refused: dict[bytes, bool] = {}
+        self._changes = 0
+        self._lookups: Questions[Principal | None] = Questions()
+        self._looks: Questions[None] = Questions()
+        revision.on_change(self._forget)
 
-    def issue(self, subject: str, ttl_s: int = TOKEN_TTL_S) -> str:
-        """Return a new access token for `subject`, valid for `ttl_s` seconds."""
-        now = int(time.time())
-        claims: dict[str, Any] = {"sub": subject, "type": "access", "exp": now + ttl_s, "iat": now}
-        # A key may be of a library that is not installed, so the type is unknown.
-        return jwt.encode(claims, self._secret, ALGORITHM, headers={"kid": self._kid})  # pyright: ignore[reportUnknownMemberType]
-
-    def principal(self, headers: Headers) -> Principal:
-        """Return who carries these headers.
+    def known(self, headers: Headers) -> Principal | None:
+        """Return who carries these headers if that is remembered; None when it must be looked up.
 
         Raises:
             Refused: `unauthorized`, whatever is wrong.
 
         """
-        token = _credential(headers)
-        digest = hashlib.sha256(token).digest()
-        known = self._remembered.get(digest)
-        if known is None:
-            known = self._verified(token)
-            if len(self._remembered) >= MOST_REMEMBERED:
-                self._remembered.pop(next(iter(self._remembered)))
-            self._remembered[digest] = known
-        if known.expires_at <= time.time():
-            self._remembered.pop(digest, None)
-            raise Refused("unauthorized")
-        return known
+        credential = _credential(headers)
+        digest = hashlib.sha256(credential).digest()
+        found = self._lasting.get(digest)
+        now = time.time()
+        if found is None:
+            if not self._revision.fresh:
+                return None
+            found = self._keyed.get(digest)
+            if found is None:
+                if digest in self._refused:
+                    raise _refusal(credential)
+                return None
+            self._used[found.key_id or ""] = now
+        if found.expires_at <= now:
+            self._lasting.pop(digest, None)
+            self._keyed.pop(digest, None)
+            raise _refusal(credential)
+        return found
 
-    def _verified(self, token: bytes) -> Principal:
-        try:
-            header = jwt.get_unverified_header(token)
-            secret = self._secrets[header["kid"]] if "kid" in header else self._secret
-            if not header.keys() <= HEADER_FIELDS:
-                raise Refused("unauthorized")
-            claims = jwt.decode(  # pyright: ignore[reportUnknownMemberType] - as above
-                token,
-                secret,
-                algorithms=[ALGORITHM],
-                leeway=CLOCK_LEEWAY_S,
-                options={"require": ["exp", "sub", "type"]},
-            )
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as cause:
-            raise Refused("unauthorized") from cause
-        return _principal_of(claims)
+    async def principal(self, headers: Headers) -> Principal:
+        """Return who carries these headers, looked up if need be.
+
+        Raises:
+            Refused: `unauthorized`, whatever is wrong.
+            StorageDown: A key cannot be looked up now, which says nothing about it.
+
+        """
+        known = self.known(headers)
+        if known is not None:
+            return known
+        credential = _credential(headers)
+        digest = hashlib.sha256(credential).digest()
+        claims = self._without_looking(credential, digest)
+        if isinstance(claims, Principal):
+            return claims
+        if not self._revision.fresh:
+            await self._looks.ask(b"", self._revision.look)
+            known = self.known(headers)
+            if known is not None:
+                return known
+        found = await self._lookups.ask(digest, lambda: self._look_up(credential, digest, claims))
+        if found is None:
+            raise _refusal(credential)
+        self._used[found.key_id or ""] = time.time()
+        return found
+
+    def _without_looking(self, credential: bytes, digest: bytes) -> Principal | Claims | None:
+        """Return whom the settings know or a token alone names, what a token of a key says, or None for a key."""
+        value = credential.decode("utf-8", "surrogateescape")
+        if self._admin_digest is not None and hmac.compare_digest(self._keys.digest(value), self._admin_digest):
+            return self._remember(digest, Principal(ADMIN, ADMIN, NEVER, "", None, EVERYTHING))
+        if credential.count(b".") == TOKEN_DOTS:
+            try:
+                claims = self._tokens.read(credential)
+            except TokenWrong as cause:
+                raise _refusal(credential) from cause
+            if claims.key is not None:
+                return claims
+            return self._remember(digest, Principal(claims.subject, claims.kind, claims.expires_at))
+        if not value.startswith(KNOWN_PREFIXES):
+            raise _refusal(credential)
+        return None
+
+    def _remember(self, digest: bytes, principal: Principal) -> Principal:
+        _put(self._lasting, digest, principal)
+        return principal
+
+    async def _look_up(self, credential: bytes, digest: bytes, claims: Claims | None) -> Principal | None:
+        changes = self._changes
+        if claims is None or claims.key is None:
+            opened = await self._keys.open(credential.decode("utf-8", "surrogateescape"))
+        else:
+            opened = await self._keys.reopen(*claims.key)
+        found = None if opened is None else _principal_of(opened, claims)
+        # What was read before a change must not be remembered after it.
+        if changes == self._changes:
+            if found is None:
+                _put(self._refused, digest, value=True)
+            else:
+                _put(self._keyed, digest, found)
+        return found
+
+    def _forget(self) -> None:
+        self._changes += 1
+        self._keyed.clear()
+        self._refused.clear()
+        self._lookups.forget()
 
 
-def _principal_of(claims: dict[str, Any]) -> Principal:
-    subject, kind, expires_at = claims["sub"], claims["type"], claims["exp"]
-    # A token that names an issuer was made elsewhere; one that names an audience is refused before.
-    if not isinstance(subject, str) or not subject or kind != "access" or "iss" in claims:
-        raise Refused("unauthorized")
-    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
-        raise Refused("unauthorized")
-    if expires_at > time.time() + LONGEST_LIFE_S:
-        raise Refused("unauthorized")
-    return Principal(subject, kind, int(expires_at))
+def _put(remembered: dict[bytes, T], digest: bytes, value: T) -> None:
+    if len(remembered) >= MOST_REMEMBERED:
+        remembered.pop(next(iter(remembered)))
+    remembered[digest] = value
 
 
-def _fingerprint(secret: str) -> str:
-    return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:12]
+def _principal_of(opened: OpenKey, claims: Claims | None) -> Principal:
+    key = opened.key
+    ends_at = NEVER if opened.expires_at is None else int(opened.expires_at.timestamp())
+    if claims is None:
+        return Principal(key.id, key.kind, ends_at, key.project_id, key.id, key.scopes)
+    return Principal(claims.subject, claims.kind, min(ends_at, claims.expires_at), key.project_id, key.id, key.scopes)
 
 
 def _credential(headers: Headers) -> bytes:
@@ -156,55 +211,54 @@ def _credential(headers: Headers) -> bytes:
             if key is not None:
                 raise Refused("unauthorized")
             key = value
-    token = (bearer if bearer is not None else key or b"").strip()
-    if not token or len(token) > LONGEST_TOKEN:
+    credential = (bearer if bearer is not None else key or b"").strip()
+    if not credential or len(credential) > LONGEST_CREDENTIAL:
         raise Refused("unauthorized")
-    return token
+    return credential
 
 
-def is_local_caller(peer: tuple[str, int] | None, headers: Headers) -> bool:
-    """Whether a request surely comes from a program on this machine: no proxy, no page of another site (2.1.4)."""
-    if peer is None or not ip_address(peer[0]).is_loopback:
-        return False
-    seen: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in PROXY_HEADERS or name.startswith(FORWARDED) or (name == b"host" and name in seen):
-            return False
-        seen[name] = value
-    host = seen.get(b"host", b"").decode("latin-1").lower()
-    if seen.get(b"sec-fetch-site", b"none") not in {b"same-origin", b"none"}:
-        return False
-    origin = seen.get(b"origin")
-    if origin is not None and origin.decode("latin-1").lower() != f"http://{host}":
-        return False
-    return _host_name(host) in LOOPBACK_NAMES
+def _refusal(credential: bytes) -> Refused:
+    """Return the one refusal of a credential, whatever is wrong with it."""
+    return Refused("unauthorized", masked(credential.decode("latin-1")))
 
 
-def _host_name(host: str) -> str:
-    name, _, port = host.rpartition(":")
-    return name if name and port.isdigit() else host
+def masked(credential: str) -> str:
+    """Return what may be repeated of a credential: enough for its owner to know which one it was."""
+    if len(credential) < 4 * SHOWN_LETTERS:
+        return "****"
+    kept = "".join(each if each.isascii() and each.isalnum() else "*" for each in credential[-SHOWN_LETTERS:])
+    prefix = next((each for each in (*KNOWN_PREFIXES, "sk-") if credential.startswith(each)), "")
+    return f"{prefix}****{kept}"
+
+
+def refuse_admin(principal: Principal, headers: Headers) -> None:
+    """Refuse an admin key where models are used: it is for administration alone (6.2.2).
+
+    Raises:
+        Refused: `unauthorized`, as for a wrong key.
+
+    """
+    if principal.kind == ADMIN:
+        raise _refusal(_credential(headers))
 
 
 async def require_credential(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Guard every route that does not say `public`: any credential but an admin key, which is for no use (6.2.2)."""
+    """Guard every route that does not say `public`: any credential but an admin key."""
     if handler.opt.get("public"):
         return
-    await _identify(connection)
-    if connection.scope["user"].kind == "admin":
-        raise refused_credential(connection.scope["headers"])
+    refuse_admin(await _identify(connection), connection.scope["headers"])
 
 
 async def require_any_credential(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Guard a route for every caller that is known, admin keys too."""
+    """Guard a route for every caller that is known, administrators too."""
     del handler
     await _identify(connection)
 
 
 async def require_admin(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Guard a route for admin keys; who is known but no admin is told so."""
+    """Guard a route for admin keys; who is known but no administrator is told so."""
     del handler
-    await _identify(connection)
-    if connection.scope["user"].kind != "admin":
+    if (await _identify(connection)).kind != ADMIN:
         say = family_of(connection.scope["path"]).choose
         raise Refused("forbidden", say("il faut une clé d'administration", "this takes an admin key (sk-admin-…)"))
 
@@ -212,21 +266,7 @@ async def require_admin(connection: Connection, handler: BaseRouteHandler) -> No
 GUARDS = (require_credential, require_any_credential, require_admin)
 
 
-async def _identify(connection: Connection) -> None:
+async def _identify(connection: Connection) -> Principal:
     authenticator: Authenticator = connection.app.state.authenticator
-    connection.scope["user"] = authenticator.principal(connection.scope["headers"])
-
-
-def refused_credential(headers: Headers) -> Refused:
-    """Return the one refusal of a credential, whatever is wrong with it."""
-    return Refused("unauthorized", masked(_credential(headers).decode("latin-1")))
-
-
-def masked(credential: str) -> str:
-    """Return what may be repeated of a credential: enough for its owner to know which one it was."""
-    shown = 4
-    if len(credential) < 4 * shown:
-        return "****"
-    kept = "".join(letter if letter.isascii() and letter.isalnum() else "*" for letter in credential[-shown:])
-    prefix = next((each for each in ("sk-proj-", "sk-admin-", "sk_", "sk-") if credential.startswith(each)), "")
-    return f"{prefix}****{kept}"
+    principal = connection.scope["user"] = await authenticator.principal(connection.scope["headers"])
+    return principal

@@ -79,12 +79,12 @@ def token(subject: str = "user", *, seconds: int = 3600) -> None:
         How long it holds, a year at most.
 
     """
-    from router.auth import LONGEST_LIFE_S  # noqa: PLC0415 - `--help` must be quick
-    from router.wiring import authenticator_of  # noqa: PLC0415 - same reason
+    from router.access_tokens import LONGEST_LIFE_S  # noqa: PLC0415 - `--help` must be quick
+    from router.tenancy import tokens_of  # noqa: PLC0415 - same reason
 
     if not 0 < seconds <= LONGEST_LIFE_S:
         refuse([f"--seconds: give 1 to {LONGEST_LIFE_S}; a token of another life is never accepted"])
-    sys.stdout.write(authenticator_of(settings_of_process()).issue(subject, seconds) + "\n")
+    sys.stdout.write(tokens_of(settings_of_process()).issue(subject, seconds) + "\n")
 
 
 @app.command

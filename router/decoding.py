@@ -1,4 +1,4 @@
-"""From the bytes of a request to a closed Struct, or to an error that names the field and the mend, in French."""
+"""From the bytes of a request to a closed Struct, or to an error that names the field and the mend."""
 
 import asyncio
 import re
@@ -9,19 +9,11 @@ import msgspec
 
 from metering.middleware import Receive
 from router.errors import Refused
+from router.words import FRENCH, Words
 
 T = TypeVar("T")
 
 BODY_WITHIN_S = 30.0
-TYPE_NAMES = {
-    "str": "une chaîne",
-    "int": "un entier",
-    "float": "un nombre",
-    "bool": "true ou false",
-    "array": "un tableau",
-    "object": "un objet",
-    "null": "null",
-}
 PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
 UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
@@ -98,7 +90,7 @@ def require_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
     raise Refused("unsupported_media_type", param="Content-Type", source="header")
 
 
-def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def decode(decoder: msgspec.json.Decoder[T], body: bytes, words: Words = FRENCH) -> T:
     """Decode a JSON body.
 
     Raises:
@@ -108,31 +100,32 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as cause:
-        raise _fault(str(cause)) from cause
+        raise _fault(str(cause), words) from cause
     except (msgspec.DecodeError, UnicodeDecodeError) as cause:
-        raise Refused("invalid_request", "le corps n'est pas du JSON valide", param="body") from cause
+        raise Refused("invalid_request", words.no_json, param="body") from cause
     except RecursionError as cause:
-        raise Refused("invalid_request", "le JSON est trop profond", param="body") from cause
+        raise Refused("invalid_request", words.too_deep, param="body") from cause
 
 
-def _fault(text: str) -> Refused:
+def _fault(text: str, words: Words) -> Refused:
     at = PATH.search(text)
     path = at["path"] if at else ""
     text = text[: at.start()] if at else text
-    for pattern, reason in ((UNKNOWN, "champ inconnu « {name} »"), (MISSING, "champ obligatoire « {name} » absent")):
+    for pattern, reason in ((UNKNOWN, words.unknown), (MISSING, words.missing)):
         found = pattern.match(text)
         if found:
             name = found["name"][:LONGEST_ECHO]
             return Refused("invalid_request", reason.format(name=name), param=_join(path, name))
-    subject = f"« {path or 'le corps'} »"
+    subject = path or words.whole
     found = WRONG_TYPE.match(text)
     if found:
-        wanted = " ou ".join(TYPE_NAMES.get(kind.strip(), kind.strip()) for kind in found["wanted"].split("|"))
-        reason = f"{subject} doit être {wanted}"
+        kinds = [kind.strip() for kind in found["wanted"].split("|")]
+        wanted = words.either.join(words.types.get(kind, kind) for kind in kinds)
+        reason = words.wrong_type.format(subject=subject, wanted=wanted)
     elif NOT_ALLOWED.match(text):
-        reason = f"{subject} a une valeur qui n'est pas permise"
+        reason = words.not_allowed.format(subject=subject)
     else:
-        reason = f"{subject} a une valeur hors limites ({text[:LONGEST_ECHO]})"
+        reason = words.out_of_bounds.format(subject=subject, told=text[:LONGEST_ECHO])
     return Refused("invalid_request", reason, param=path or "body")
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+
+T = TypeVar("T")
 
 
 class Family(Enum):
@@ -14,8 +17,8 @@ class Family(Enum):
     F2 = 2
     F3 = 3
 
-    def choose(self, french: str, english: str) -> str:
-        """Return the text in the language of the family."""
+    def choose(self, french: T, english: T) -> T:
+        """Return what is in the language of the family."""
         return french if self is Family.F1 else english
 
 

@@ -1,24 +1,48 @@
 """Which project a request belongs to (2.2.2, 6.6c)."""
 
-from router.auth import DEFAULT_PROJECT, Principal
+from accounts.errors import AccountError
+from accounts.projects import DEFAULT_PROJECT, Projects
+from router.auth import Principal
 from router.errors import Refused
 from router.requests import CompletionRequest
 
 
-def project_of(request: CompletionRequest, principal: Principal, *, development: bool) -> str:
-    """Return the project that the request is booked on.
+class ProjectChoice:
+    """Chooses the project that a request is booked on.
 
-    In development a project exists from the moment it is named. No project has documents yet, so every source is
-    unknown.
-
-    Raises:
-        Refused: `not_found` for an unknown project, `invalid_request` for unknown sources, listing them.
+    Args:
+        projects: Those there are.
+        development: Whether a token without a key makes projects by naming them.
 
     """
-    project_id = request.project_id or principal.project_id
-    if not development and project_id not in {principal.project_id, DEFAULT_PROJECT}:
-        raise Refused("not_found", "aucun projet de ce nom", param="project_id")
-    if request.sources:
-        named = ", ".join(source[:64] for source in request.sources[:20])
-        raise Refused("invalid_request", f"sources inconnues dans ce projet : {named}", param="sources")
-    return project_id
+
+    def __init__(self, projects: Projects, *, development: bool) -> None:
+        self._projects = projects
+        self._development = development
+
+    async def of(self, request: CompletionRequest, principal: Principal) -> str:
+        """Return the id of the project. No project has documents yet, so every source is unknown.
+
+        A key acts on its own project alone. A token without a key acts on the default one, in development on any.
+
+        Raises:
+            Refused: `not_found` for an unknown, archived or foreign project, `invalid_request` for unknown sources.
+            StorageDown: The project cannot be looked up now.
+
+        """
+        project_id = request.project_id or principal.project_id
+        if project_id != principal.project_id and (principal.key_id is not None or not self._development):
+            raise _unknown()
+        if principal.key_id is None and project_id != DEFAULT_PROJECT and not self._projects.is_known_open(project_id):
+            try:
+                await self._projects.open_by_name(project_id)
+            except AccountError as cause:
+                raise _unknown() from cause
+        if request.sources:
+            named = ", ".join(source[:64] for source in request.sources[:20])
+            raise Refused("invalid_request", f"sources inconnues dans ce projet : {named}", param="sources")
+        return project_id
+
+
+def _unknown() -> Refused:
+    return Refused("not_found", "aucun projet de ce nom", param="project_id")

@@ -29,14 +29,13 @@ from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CatalogueError
 from pricing_tables.loader import load_rates
 from pricing_tables.model import Model
-from router.auth import Authenticator
 from router.errors import Refused
 from router.menu import Menu
+from router.projects import ProjectChoice
 from router.routes.completion import Completion
 from router.rows import LOCAL, LocalEndpoint, ProviderRow, catalogue_of, is_keyless, provider_rows
-from router.secrets import own_secret
-from router.settings import Settings, SettingsWrong, key_fault, rotation_keys
-from storage.clerk import PlainClerk
+from router.settings import Settings, SettingsWrong, key_fault
+from router.tenancy import Tenancy, admin_key_of, keep_watch, tenancy_of, tokens_of
 from storage.database import sqlite_path
 from storage.group_commit import GroupCommit
 from storage.journal import Journal
@@ -59,7 +58,6 @@ class House(Struct, frozen=True, kw_only=True):
     """Everything that one process serves with."""
 
     settings: Settings
-    authenticator: Authenticator
     menu: Menu
     switchboard: Switchboard
     connections: Mapping[str, Connection]
@@ -78,14 +76,8 @@ def database_of(settings: Settings) -> Path:
     return sqlite_path(database_url_of(settings))
 
 
-def authenticator_of(settings: Settings) -> Authenticator:
-    """Return the maker and checker of tokens; in development the secret is made once and kept in the data folder."""
-    secret = settings.jwt_secret or own_secret(settings.data_dir, "jwt_secret")
-    return Authenticator(secret, rotation_keys(settings.jwt_keys))
-
-
 def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint | None) -> House:
-    """Put the house together, without touching network or disk but for the tables and the secret.
+    """Put the house together, without touching network or disk but for the tables and the secrets.
 
     Raises:
         SettingsWrong: A provider, a model, its price or its carbon basis is not as it must be; all are named.
@@ -94,6 +86,9 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
     rows = provider_rows(settings)
     catalogue = catalogue_of(settings, rows, local)
     scales = scales_of(catalogue)
+    # Whoever starts first makes the secrets that all share.
+    tokens_of(settings)
+    admin_key_of(settings)
     connections, mends = connect(settings, rows, environ, local)
     switchboard = Switchboard({name: each.chat for name, each in connections.items()}, mends)
     embedded = catalogue.find(local.model) if local is not None else None
@@ -101,7 +96,6 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
     menu = Menu(catalogue, switchboard, mends, stand_in)
     return House(
         settings=settings,
-        authenticator=authenticator_of(settings),
         menu=menu,
         switchboard=switchboard,
         connections=connections,
@@ -179,7 +173,7 @@ async def open_books(house: House, stack: AsyncExitStack) -> Books:
     stack.callback(owner.close)
     journal = Journal(journals / owner.id)
     stack.callback(journal.end)
-    writer = GroupCommit(database, PlainClerk())
+    writer = GroupCommit(database)
     stack.push_async_callback(writer.close, CLOSE_WITHIN_S)
     tokens = Tokens((settings.models_dir or default_models_dir()) / "tokenizers")
     stack.callback(tokens.close)
@@ -190,7 +184,16 @@ async def open_books(house: House, stack: AsyncExitStack) -> Books:
     return books
 
 
-def completion_of(house: House) -> Completion:
+async def open_tenancy(house: House, stack: AsyncExitStack) -> Tenancy:
+    """Open keys and projects beside the books, and keep them watched until the stack closes."""
+    database = Sqlite(database_of(house.settings))
+    stack.push_async_callback(database.aclose)
+    tenancy = tenancy_of(house.settings, database)
+    await keep_watch(tenancy, stack)
+    return tenancy
+
+
+def completion_of(house: House, tenancy: Tenancy) -> Completion:
     """Return the application behind `POST /completion`."""
     policies = {name: connection.policy for name, connection in house.connections.items()}
 
@@ -198,15 +201,15 @@ def completion_of(house: House) -> Completion:
         return Models(house.switchboard, policies, meter)
 
     return Completion(
-        authenticator=house.authenticator,
+        authenticator=tenancy.authenticator,
         menu=house.menu,
         models=models,
         metrics=house.metrics,
         planner=house.planner,
-        development=house.settings.development,
+        projects=ProjectChoice(tenancy.projects, development=house.settings.development),
     )
 
 
 def reader_of(settings: Settings) -> LedgerReader:
     """Return a reader of the books that works beside a running gateway and after it."""
-    return LedgerReader(Sqlite(database_of(settings)))
+    return LedgerReader(database_of(settings))

@@ -112,9 +112,7 @@ class Retry:
         """Stream the first answer that begins; raise what the last try raised."""
         tries = _Tries(self._policy)
         while True:
-            await self._covered(prompt, tries)
-            tries.begin()
-            watched = self._begin(prompt)
+            watched = await self._start(prompt, tries)
             try:
                 async with aclosing(self._inner.stream(prompt)) as events:
                     async for event in events:
@@ -136,8 +134,8 @@ class Retry:
                 tries.end()
             await asyncio.sleep(pause)
 
-    async def _covered(self, prompt: Prompt, tries: "_Tries") -> None:
-        """Reserve for a try; where one more is refused, the failure of the last is what to tell."""
+    async def _start(self, prompt: Prompt, tries: "_Tries") -> Try:
+        """Start a try that is covered; where one more cannot be, the failure of the last is what to tell."""
         if self._cover is not None:
             try:
                 await self._cover(prompt)
@@ -145,6 +143,8 @@ class Retry:
                 if tries.failure is not None:
                     raise tries.failure from None
                 raise
+        tries.begin()
+        return self._begin(prompt)
 
 
 class _Tries:

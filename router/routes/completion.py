@@ -18,19 +18,20 @@ from metering.middleware import Receive, Scope, Send
 from metering.prometheus import Metrics
 from metering.receipt import RequestStatus
 from pricing_tables.model import Model
-from router.auth import Authenticator
+from router.auth import Authenticator, refuse_admin
 from router.decoding import ClientGone, decode, read_body, require_json
 from router.departure import Departure
 from router.errors import Refused, log_unforeseen
 from router.framing import Framing
 from router.line import line_of
 from router.menu import Choice, Menu
-from router.projects import project_of
+from router.projects import ProjectChoice
 from router.requests import CompletionRequest, check
 from router.writer import Writer
 from storage.errors import StorageError
 
 ROUTE = "/completion"
+SURFACE = "completion"
 MOST_BODY_BYTES = 1_000_000
 FORESEEN = (Refused, AgentError, StorageError)
 STOPPING = Refused("overloaded", retry_after=1)
@@ -58,7 +59,7 @@ class Completion:
         models: Returns the provider of one request, which counts on its meter.
         metrics: Where answered requests are counted.
         planner: V1's planning model, when it is not the request's own.
-        development: Whether projects are made by being named.
+        projects: Says what a request is booked on.
 
     """
 
@@ -70,14 +71,14 @@ class Completion:
         models: Callable[[Meter], Provider],
         metrics: Metrics,
         planner: Model | None,
-        development: bool,
+        projects: ProjectChoice,
     ) -> None:
         self._authenticator = authenticator
         self._menu = menu
         self._models = models
         self._metrics = metrics
         self._planner = planner
-        self._development = development
+        self._projects = projects
         self._decoder = msgspec.json.Decoder(CompletionRequest)
         self._framings: dict[tuple[str, str], Framing] = {}
 
@@ -109,7 +110,8 @@ class Completion:
         if scope["method"] != "POST":
             raise Refused("method_not_allowed", headers={"Allow": "POST"})
         headers = scope["headers"]
-        principal = self._authenticator.principal(headers)
+        principal = self._authenticator.known(headers) or await self._authenticator.principal(headers)
+        refuse_admin(principal, headers)
         require_json(headers)
         request = decode(self._decoder, await read_body(receive, headers, MOST_BODY_BYTES))
         check(request)
@@ -118,7 +120,10 @@ class Completion:
         if pipeline is None:
             raise Refused("agent_not_found", "« agent » doit être V1 ou V2", param="agent")
         choice = self._menu.choose(request.model)
-        project_id = project_of(request, principal, development=self._development)
+        lacking = principal.scopes.refusal((choice.asked.name, choice.shown), agent, SURFACE)
+        if lacking is not None:
+            raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
+        project_id = await self._projects.of(request, principal)
         order = Order(self._task(request, choice, project_id), pipeline, self._framing(choice.shown, agent))
         admission = Admission(
             request_id=meter.request_id,
@@ -128,6 +133,7 @@ class Completion:
             model=choice.asked.name,
             project_id=project_id,
             subject=principal.subject,
+            key_id=principal.key_id,
         )
         if choice.warning is not None:
             meter.warn(choice.warning)

@@ -1,14 +1,26 @@
 """`/auth/token` and `/auth/verify`: getting a token and asking about one (2.1)."""
 
+import binascii
+import time
+from base64 import b64decode
 from typing import Any
+from urllib.parse import parse_qsl
 
+import msgspec
 from litestar import Request, get, post
 from msgspec import Struct
 
-from router.auth import TOKEN_TTL_S, Authenticator, Principal, is_local_caller
+from accounts.keys import Keys, OpenKey
+from router.access_tokens import TOKEN_TTL_S, AccessTokens
+from router.auth import ADMIN, NEVER, Principal, masked
+from router.bodies import body_of
 from router.errors import Refused
+from router.failures import Failures
+from router.locality import is_local_caller
 
 ANONYMOUS = "user"
+GRANT = "client_credentials"
+MOST_BODY_BYTES = 16_384
 
 
 class TokenAnswer(Struct, frozen=True):
@@ -20,11 +32,11 @@ class TokenAnswer(Struct, frozen=True):
 
 
 class VerifiedUser(Struct, frozen=True):
-    """Whose token it is, what kind, and until when (seconds of the epoch)."""
+    """Whose token it is, what kind, and until when (seconds of the epoch); null for a key without an end."""
 
     sub: str
     type: str
-    exp: int
+    exp: int | None
 
 
 class Verification(Struct, frozen=True):
@@ -34,19 +46,92 @@ class Verification(Struct, frozen=True):
     user: VerifiedUser
 
 
+class Grant(Struct, frozen=True):
+    """What a body may ask with (RFC 6749, 4.4); other fields are for other servers."""
+
+    grant_type: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+
+
 @post("/auth/token", status_code=200, opt={"public": True}, tags=["auth"])
 async def issue_token(request: Request[Any, Any, Any]) -> TokenAnswer:
-    """Hand a token to a program on this machine; in production nobody gets one without a credential."""
-    anonymous: bool = request.app.state.anonymous_tokens
+    """Exchange a key for a token that ends with it; in development, hand one to any program on this machine."""
+    state = request.app.state
+    tokens: AccessTokens = state.tokens
+    grant = await _grant(request)
+    presented = _presented(request, grant)
+    if presented is None:
+        anonymous: bool = state.anonymous_tokens
+        if anonymous and is_local_caller(request.scope["client"], request.scope["headers"]):
+            return TokenAnswer(tokens.issue(ANONYMOUS), "bearer", TOKEN_TTL_S)
+        raise _refused(request, "")
+    client_id, secret = presented
+    keys: Keys = state.api_keys
+    opened = await keys.open(secret)
+    if opened is None or opened.key.kind == ADMIN or client_id not in {None, opened.key.id}:
+        raise _refused(request, masked(secret))
+    return _token_of(tokens, opened)
+
+
+def _token_of(tokens: AccessTokens, opened: OpenKey) -> TokenAnswer:
+    now = int(time.time())
+    ends_at = now + TOKEN_TTL_S
+    if opened.expires_at is not None:
+        ends_at = min(ends_at, int(opened.expires_at.timestamp()))
+    token = tokens.issue_for_key(opened.key.id, opened.key.project_id, opened.mark, ends_at)
+    return TokenAnswer(token, "bearer", ends_at - now)
+
+
+async def _grant(request: Request[Any, Any, Any]) -> Grant:
+    """Read the body, if there is one: JSON, or a form as RFC 6749 has it."""
+    body = await body_of(request, MOST_BODY_BYTES)
+    if not body.strip():
+        return Grant()
+    try:
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            grant = msgspec.convert(dict(parse_qsl(body.decode(), max_num_fields=20)), Grant)
+        else:
+            grant = msgspec.json.decode(body, type=Grant)
+    except (msgspec.DecodeError, ValueError) as cause:
+        raise Refused("invalid_request", "le corps n'est ni du JSON valide ni un formulaire", param="body") from cause
+    if grant.grant_type not in {None, GRANT}:
+        raise Refused("invalid_request", f"« grant_type » doit être {GRANT}", param="grant_type")
+    return grant
+
+
+def _presented(request: Request[Any, Any, Any], grant: Grant) -> tuple[str | None, str] | None:
+    """Return the client's id, if it gave one, and its key; None when no key is presented."""
+    authorization = request.headers.get("authorization", "")
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            client_id, _, secret = b64decode(value.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, ValueError) as cause:
+            raise _refused(request, "") from cause
+        return client_id, secret
+    key = value.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "").strip()
+    # A client that renews its token may send the one it has: that is no key.
+    if key and "." not in key:
+        return None, key
+    if grant.client_id is not None or grant.client_secret is not None:
+        return grant.client_id, grant.client_secret or ""
+    return None
+
+
+def _refused(request: Request[Any, Any, Any], shown: str) -> Refused:
+    """Return the refusal, and count it: who fails too often is told to wait."""
+    failures: Failures = request.app.state.failures
     client = request.scope["client"]
-    if not anonymous or not is_local_caller(client, request.scope["headers"]):
-        raise Refused("unauthorized")
-    authenticator: Authenticator = request.app.state.authenticator
-    return TokenAnswer(authenticator.issue(ANONYMOUS), "bearer", TOKEN_TTL_S)
+    wait = failures.note(client[0] if client else "")
+    if wait is None:
+        return Refused("unauthorized", shown)
+    return Refused("rate_limited", "trop d'échecs d'authentification depuis cette adresse", retry_after=wait)
 
 
 @get("/auth/verify", tags=["auth"])
 async def verify_token(request: Request[Principal, Any, Any]) -> Verification:
     """Say whose token was sent, and until when it holds."""
     caller = request.user
-    return Verification(valid=True, user=VerifiedUser(caller.subject, caller.kind, caller.expires_at))
+    expires_at = None if caller.expires_at == NEVER else caller.expires_at
+    return Verification(valid=True, user=VerifiedUser(caller.subject, caller.kind, expires_at))

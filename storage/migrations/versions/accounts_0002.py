@@ -42,6 +42,9 @@ def _accounts() -> None:
         *_maybe("expires_at", "revoked_at", "last_used_at"),
     )
     op.create_index("keys_by_project", "keys", ["project_id"])
+    # Values that a key had before it was rotated, as long as they still open.
+    _table("rotated_keys", _key("digest"), *_texts("key_id", "expires_at"))
+    op.create_index("rotated_keys_by_key", "rotated_keys", ["key_id"])
     _table(
         "limits",
         _key("scope"),

@@ -7,19 +7,21 @@ from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 
-from metering.ledger import Entry, Ledger, close_abandoned
+from accounts.burying import bury_by_files
+from accounts.clerk import Clerk
+from metering.ledger import Entry, Ledger
 from metering.ledger_reader import LedgerLine, LedgerReader
-from storage.clerk import PlainClerk
 from storage.group_commit import GroupCommit
 from storage.journal import Journal
 from storage.owners import Owner
+from storage.sqlite import Sqlite
 
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Ledger]:
     owner = Owner(folder / "owners")
     journal = Journal(folder / "journals" / owner.id)
-    writer = GroupCommit(folder / "router.db", PlainClerk())
+    writer = GroupCommit(folder / "router.db", Clerk(owner.id, lists_open=False))
     try:
         yield Ledger(writer, journal)
     finally:
@@ -29,7 +31,8 @@ async def opened(folder: Path) -> AsyncIterator[Ledger]:
 
 
 def close_the_dead(folder: Path) -> int:
-    return close_abandoned(folder / "router.db", folder / "owners", folder / "journals")
+    database = Sqlite(folder / "router.db")
+    return asyncio.run(bury_by_files(database, folder / "owners", folder / "journals"))
 
 
 def journals(folder: Path) -> list[Path]:

@@ -52,6 +52,7 @@ def admission(request_id: str, project_id: str = "proj-default", model: str = "g
         model=model,
         project_id=project_id,
         subject="user",
+        key_id="key_1",
     )
 
 

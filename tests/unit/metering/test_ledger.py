@@ -61,6 +61,7 @@ async def test_every_scalar_of_an_entry_and_its_calls_has_its_column(folder):
         "model": "gpt-4o",
         "project_id": "proj-default",
         "subject": "user",
+        "key_id": "key_1",
         "status": "ok",
         "stream": 1,
         "input_tokens": 19,

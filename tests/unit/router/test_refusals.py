@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from router.auth import is_local_caller
 from router.decoding import decode
 from router.errors import Refused
+from router.locality import is_local_caller
 from router.requests import CompletionRequest
 from router.routes.books import _moment
 

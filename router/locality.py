@@ -1,0 +1,40 @@
+"""Whether a request surely comes from a program on this machine (2.1.4)."""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+PROXY_HEADERS = frozenset(
+    {
+        b"forwarded",
+        b"via",
+        b"x-client-ip",
+        b"x-real-ip",
+        b"cf-connecting-ip",
+        b"true-client-ip",
+    }
+)
+FORWARDED = b"x-forwarded-"  # a family without end: for, host, port, proto, server, ...
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def is_local_caller(peer: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request surely comes from a program on this machine: no proxy, no page of another site (2.1.4)."""
+    if peer is None or not ip_address(peer[0]).is_loopback:
+        return False
+    seen: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in PROXY_HEADERS or name.startswith(FORWARDED) or (name == b"host" and name in seen):
+            return False
+        seen[name] = value
+    host = seen.get(b"host", b"").decode("latin-1").lower()
+    if seen.get(b"sec-fetch-site", b"none") not in {b"same-origin", b"none"}:
+        return False
+    origin = seen.get(b"origin")
+    if origin is not None and origin.decode("latin-1").lower() != f"http://{host}":
+        return False
+    return _host_name(host) in LOOPBACK_NAMES
+
+
+def _host_name(host: str) -> str:
+    name, _, port = host.rpartition(":")
+    return name if name and port.isdigit() else host
