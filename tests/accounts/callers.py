@@ -1,4 +1,4 @@
-"""Who may call what: one row a route, and what a key of a foreign project, an ordinary one, none and a wrong one get."""
+"""Who may call what: a row a route, with what a foreign key, an ordinary one, none and a wrong one get."""
 
 from typing import NamedTuple
 

@@ -8,12 +8,11 @@ import pytest
 import requests
 
 from router.app import COLD_ROUTES
-from tests.accounts.callers import BODIES, KEY, ORG, PROJECT, ROWS, Row
+from tests.accounts.callers import BODIES, KEY, ORG, ROWS, Row
 from tests.accounts.honest import Script
 from tests.replicas import ADMIN_KEY, Key, Replicas
 
 ERROR_KEYS = {"message", "type", "param", "code"}
-CODES = {"F3": {403: None, 401: "invalid_api_key"}, "F1": {403: "forbidden", 401: "unauthorized"}}
 GARBAGE = {
     "sk-proj-" + "x" * 48,
     "sk-admin-" + "x" * 48,
@@ -128,8 +127,6 @@ def test_no_refusal_repeats_a_credential(scene: Scene) -> None:
         assert credential[8:-4] not in response.text
 
 
-MISSING = {"project_id": "proj_missing", "key_id": "key_missing", "account_id": "sa_missing"}
-UNDER_A_PROJECT = [route for route in ROWS if route.startswith(("GET", "POST", "DELETE")) and PROJECT in route]
 OF_A_KEY = [f"GET {KEY}", f"POST {KEY}", f"POST {KEY}/rotate", f"DELETE {KEY}"]
 
 
