@@ -55,7 +55,10 @@ class Sitting:
         self._clerk = clerk
         self._units = units
         self._now_ns = now_ns
-        self._standings = Standings(clerk.owner, clerk.holds)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._standings = Standings(self._clerk.owner, self._clerk.holds)
         self._tats: dict[str, int] = {}
         self._new_tats: dict[str, int] = {}
         self._refusing: dict[str, Standing] = {}
@@ -63,6 +66,7 @@ class Sitting:
 
     def script(self) -> Script[list[object]]:
         """Return the script that decides and writes: entries first, for they make room for those who want in."""
+        self._begin()  # what an earlier run of it read may have changed since
         entries = [unit for unit in self._units if isinstance(unit, Entry)]
         asks = [unit for unit in self._units if isinstance(unit, Ask)]
         yield from self._read(entries, asks)

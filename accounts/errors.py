@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from accounts.gcra import Verdict
+from accounts.gcra import Level, Verdict
 
 
 class AccountError(Exception):
@@ -102,6 +103,14 @@ class BudgetUnknown(AccountUnknown):
     """There is no such budget."""
 
 
+class SpendLimitUnknown(BudgetUnknown):
+    """No spend limit is set here."""
+
+
+class SpendAlertUnknown(BudgetUnknown):
+    """There is no such spend alert."""
+
+
 class BudgetInvalid(AccountInvalid):
     """A budget cannot be like this."""
 
@@ -153,13 +162,15 @@ class RateExceeded(AccountError):
     """The rate limit is reached; try again a little later.
 
     Attributes:
-        verdict: How all limits stand; `verdict.refused` is the one that is reached.
+        verdict: How all limits stand.
+        level: The one that is reached, of several the one that lasts longest.
 
     """
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict, level: Level) -> None:
         super().__init__()
         self.verdict = verdict
+        self.level = level
 
 
 class TooManyRunning(AccountError):

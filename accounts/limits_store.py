@@ -114,13 +114,15 @@ def delete_limit(scope: Scope, scope_id: str) -> Script[None]:
 
 
 _FIND = {
-    "key": (Query("SELECT 1 FROM keys WHERE id = ?"), KeyUnknown),
-    "project": (Query("SELECT 1 FROM projects WHERE id = ?"), ProjectUnknown),
+    "key": ("SELECT 1 FROM keys WHERE id = ?", KeyUnknown),
+    "project": ("SELECT 1 FROM projects WHERE id = ?", ProjectUnknown),
 }
 
 
 def _require(scope: Scope, scope_id: str) -> Script[None]:
-    query, unknown = _FIND[scope]
-    rows = yield Query(query.sql, (scope_id,))
+    find, unknown = _FIND[scope]
+    # What is not printable is no id, and no text to PostgreSQL.
+    rows = (yield Query(find, (scope_id,))) if scope_id.isascii() and scope_id.isprintable() else []
     if not rows:
-        raise unknown(scope_id, param="scope_id")
+        # The id is not repeated: it may be a key that was pasted here by mistake.
+        raise unknown(param="scope_id")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, json
 
 from storage.statement import Row, upsert
 
@@ -24,7 +24,7 @@ class Place(NamedTuple):
     """Which row a request is counted in; '' where a request has none of it.
 
     `hour` is UTC (2026-11-21T12), `model` the one that was asked for. Of calls that differ, `basis` and `zone` name
-    each once, in order, with a plus between.
+    each once, in order, with a plus between. `exchange` is as the book has it.
     """
 
     hour: str
@@ -37,6 +37,7 @@ class Place(NamedTuple):
     basis: str
     zone: str
     method: str
+    exchange: str
 
 
 class Sums(Struct, frozen=True):
@@ -130,7 +131,7 @@ def rows_of_closed(admissions: Iterable["Admission"], owner: str) -> list[Row]:
     sums: dict[Place, Sums] = {}
     for each in admissions:
         hour = each.opened_at.isoformat()[:HOUR_LETTERS]
-        place = Place(hour, owner, each.project_id, each.key_id or "", each.subject, each.model, "", "", "", "")
+        place = Place(hour, owner, each.project_id, each.key_id or "", each.subject, each.model, "", "", "", "", "")
         sums[place] = added(sums.get(place, NOTHING), UNKNOWN)
     return [row_of(*each) for each in sums.items()]
 
@@ -153,6 +154,7 @@ def place_of(entry: "Entry", owner: str) -> Place:
         calls[0].basis if len(calls) == 1 else named_once(call.basis for call in calls),
         calls[0].zone or "" if len(calls) == 1 else named_once(call.zone for call in calls),
         receipt.method,
+        "" if receipt.exchange is UNSET else json.encode(receipt.exchange).decode(),
     )
 
 

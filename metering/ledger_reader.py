@@ -52,7 +52,7 @@ class LedgerReader:
     async def read(self, since: datetime | None = None) -> AsyncIterator[LedgerLine]:
         """Yield what was settled at `since` or later, in the order it was appended.
 
-        The book is read some entries at a time, so that it may be of any length; what comes meanwhile is read too.
+        The book is read some entries at a time, so it may be of any length; what is appended meanwhile is read too.
 
         Raises:
             StorageDown: The database cannot be read.
@@ -87,17 +87,16 @@ def _exact(text: str | None) -> Decimal | None:
 
 
 def _line(row: tuple[Any, ...]) -> LedgerLine:
-    request_id, status, model, agent, tokens_in, tokens_out, cost, emissions, source, *rest = row
-    attempts, time, project, key_id = rest
+    request_id, status, model, agent, read, generated, cost, carbon, source, attempts, time, project, key_id = row
     return LedgerLine(
         request_id=request_id,
         status=status,
         model=model,
         agent=agent,
-        input_tokens=tokens_in,
-        output_tokens=tokens_out,
+        input_tokens=read,
+        output_tokens=generated,
         cost_eur=_exact(cost),
-        emissions_kg=_exact(emissions),
+        emissions_kg=_exact(carbon),
         usage_source=source,
         attempts=attempts,
         time=datetime.fromisoformat(time),

@@ -98,6 +98,11 @@ class Meter:
         return self._receipt
 
     @property
+    def tokens(self) -> int:
+        """How many tokens were read and generated; 0 until the request is settled."""
+        return 0 if self._receipt is None else self._receipt.usage.total_tokens
+
+    @property
     def remaining(self) -> Remaining | None:
         """What its budgets have left, once the request is settled; None without budgets."""
         return self._remaining

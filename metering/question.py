@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from metering.hours import Sums
 
-Column = Literal["project_id", "key_id", "subject", "model", "resolved_model", "method", "basis", "zone"]
+Column = Literal["project_id", "key_id", "subject", "model", "resolved_model", "method", "basis", "zone", "exchange"]
 Amount = Literal[
     "cost_eur",
     "input_eur",

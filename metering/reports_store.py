@@ -37,6 +37,7 @@ class Raw(NamedTuple):
     model: str
     resolved_model: str | None
     method: str | None
+    exchange: str | None
     status: str
     input_tokens: int | None
     output_tokens: int | None
@@ -180,6 +181,7 @@ def _row(question: Question, calls: list[Raw]) -> tuple[Any, ...]:
         "key_id": entry.key_id or "",
         "resolved_model": entry.resolved_model or "",
         "method": entry.method or "",
+        "exchange": entry.exchange or "",
         "basis": named_once(call.basis for call in made),
         "zone": named_once(call.zone for call in made),
         "requests": 1,

@@ -14,16 +14,19 @@ from litestar.datastructures import State
 from msgspec import json
 
 from metering.middleware import Metered
+from router.auth import GUARDS, require_admin, require_credential
+from metering.reports import Reports
 from router.auth import GUARDS, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
-from router.routes import books, completion, discovery, health, tokens
+from router.routes import books, budgets, completion, discovery, health, spend_limits, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
 from router.tenancy import tokens_of
-from router.wiring import House, build, completion_of, open_books, open_tenancy, reader_of
+from router.wiring import House, budgets_of, build, completion_of, open_books, open_tenancy, reader_of, spend_limits_of
+from router.wiring import House, build, completion_of, open_books, open_tenancy
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 COLD_ROUTES = (
@@ -38,6 +41,7 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
+ADMIN_ROUTES = (*budgets.ROUTES, *spend_limits.ROUTES)
 # What routes find in the application's state by these names.
 TENANCY = ("database", "revision", "api_keys", "projects", "service_accounts", "authenticator")
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
@@ -70,7 +74,10 @@ def _end_with_parent() -> None:
 def create_app(house: House) -> Front:
     """Make the application around a house."""
     application = Litestar(
-        route_handlers=[Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()])],
+        route_handlers=[
+            Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()]),
+            Router("/", route_handlers=ADMIN_ROUTES, guards=[require_admin], middleware=[Frame()]),
+        ],
         exception_handlers={Exception: answer_error},
         lifespan=[_lifespan],
         openapi_config=None,
@@ -90,7 +97,6 @@ def _state(house: House) -> State:
             "scales": house.scales,
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
-            "reader": reader_of(house.settings),
             "routes": COLD_ROUTES,
             "environment": house.settings.environment,
             "anonymous_tokens": house.settings.development,
@@ -110,6 +116,9 @@ async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
         tenancy = await open_tenancy(house, stack)
         for name in TENANCY:
             application.state[name] = getattr(tenancy, name)
+        application.state.budgets = budgets_of(house, tenancy)
+        application.state.spend_limits = spend_limits_of(application.state.budgets)
+        application.state.reports = Reports(tenancy.database)
         front: Front = application.state.front
         front.mount(completion.ROUTE, Metered(completion_of(house, tenancy), opened))
         # What was made at start-up lives as long as the process: the collector need not look at it again.

@@ -11,6 +11,7 @@ from typing import Never
 from cyclopts import App
 
 from metering.ledger_reader import LedgerLine
+from router.commands import budgets
 from router.settings import Settings, SettingsWrong, load_settings
 from storage.errors import StorageDown
 
@@ -19,6 +20,7 @@ app = App(
     help="Routeur IA: an LLM router gateway that puts a price and a footprint on every answer.",
     version="1.0.0",
 )
+app.command(budgets.app)
 WRONG = 2  # the exit status of a refusal to start
 
 

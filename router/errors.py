@@ -8,7 +8,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from accounts.errors import AccountConflict, AccountError, AccountForbidden, AccountInvalid, AccountUnknown
+from accounts.errors import (
+    AccountConflict,
+    AccountError,
+    AccountForbidden,
+    AccountInvalid,
+    AccountUnknown,
+    BudgetSpent,
+    FootprintUnknown,
+    RateExceeded,
+    TooManyRunning,
+)
 from agents.errors import (
     AgentError,
     AnswerCut,
@@ -19,6 +29,8 @@ from agents.errors import (
     ProviderTimeout,
 )
 from router.families import F1, F2, F3, Detail, Failure, Family, Fault, OpenAIFault, OpenAIProblem, Problem, as_body
+from router.limit_refusals import LIMITED, limit_refusal
+from router.overspend import code_of, openai_of, reason_of
 from router.texts import INVALID, NO_KEY, TEXTS, Text
 from storage.errors import StorageDown
 
@@ -43,6 +55,8 @@ STATUS: dict[type[Exception], str] = {
     AgentError: "provider_error",
     StorageDown: "overloaded",
     AccountError: "invalid_request",
+    RateExceeded: "rate_limited",
+    TooManyRunning: "rate_limited",
     AccountInvalid: "invalid_request",
     AccountUnknown: "not_found",
     AccountForbidden: "forbidden",
@@ -113,8 +127,13 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
     """Return what a caller may know of an error; anything unforeseen is `internal`, without its text."""
     if isinstance(error, Refused):
         return error
+    if isinstance(error, BudgetSpent | FootprintUnknown):
+        return Refused(code_of(error), reason_of(error, family), openai=openai_of(error))
     kinds = type(error).__mro__
     code = next((STATUS[kind] for kind in kinds if kind in STATUS), "internal")
+    if isinstance(error, LIMITED):
+        told = limit_refusal(error, family)
+        return Refused(code, told.reason, retry_after=told.retry_after, headers=told.headers, openai=told.openai)
     retry_after: Any = getattr(error, "retry_after", None)
     if retry_after is None and code in {"overloaded", "rate_limited"}:
         retry_after = RETRY_SOON

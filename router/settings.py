@@ -15,15 +15,16 @@ from dotenv import dotenv_values
 from msgspec import Meta, Struct
 
 from router.secrets import too_short, weakness
-from storage.database import sqlite_path
+from storage.database import check_url
 from storage.errors import DatabaseUnsupported
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+PerMinute = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 PREFIX = "ROUTER_"
 VENDOR_NAMES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MISTRAL_API_KEY", "MISTRAL_BASE_URL")
+VALKEY_SCHEMES = frozenset({"valkey", "valkeys", "redis", "rediss"})
 TABLES = ("provider", "model")  # the arrays of router.toml that are rows, not settings
 LATER = {
-    "ROUTER_VALKEY_URL": "this version shares no state over Valkey; unset it",
     "ROUTER_SMTP_URL": "this version sends no mail; unset it",
     "ROUTER_MAIL_FROM": "this version sends no mail; unset it",
 }
@@ -50,6 +51,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     jwt_secret: str | None = None
     jwt_keys: str | None = None
     database_url: str | None = None
+    valkey_url: str | None = None
+    default_rpm: PerMinute | None = None
+    default_tpm: PerMinute | None = None
     admin_key: str | None = None
     key_pepper: str | None = None
     local: Literal["auto", "on", "off"] = "auto"
@@ -160,9 +164,11 @@ def _contradictions(settings: Settings) -> list[str]:
             "bind 127.0.0.1, or set ROUTER_ENVIRONMENT=production and a ROUTER_JWT_SECRET"
         )
     try:
-        sqlite_path(settings.database_url or "sqlite:///default")
-    except DatabaseUnsupported:
-        problems.append("ROUTER_DATABASE_URL: this version keeps its books in SQLite; give sqlite:///path or unset it")
+        check_url(settings.database_url or "sqlite:///default")
+    except DatabaseUnsupported as cause:
+        problems.append(f"ROUTER_DATABASE_URL: {str(cause).removeprefix('ROUTER_DATABASE_URL ')}")
+    if settings.valkey_url and (fault := valkey_fault(settings.valkey_url)):
+        problems.append(f"ROUTER_VALKEY_URL: {fault}")
     try:
         ZoneInfo(settings.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -199,6 +205,19 @@ def address_fault(url: str) -> str | None:
     except ValueError:
         return f"is no address; {mend}"
     return f"holds a user, a query or a fragment; {mend}" if {*"@?#"} & {*url} else None
+
+
+def valkey_fault(url: str) -> str | None:
+    """Return why no Valkey has this address, and the mend, without its password; None when one may."""
+    fault = "is no address of a Valkey; write it as valkey://user:password@host:6379/0, or valkeys:// for TLS"
+    try:
+        address = urlsplit(url)
+        named = address.scheme in VALKEY_SCHEMES and address.hostname and address.port != 0
+    except ValueError:
+        return fault
+    database = address.path.removeprefix("/")
+    sound = named and url.isprintable() and " " not in url and not (address.query or address.fragment)
+    return None if sound and (not database or (database.isascii() and database.isdigit())) else fault
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from accounts.budgeting import Budgets
+from accounts.spend_limits import SpendLimits
 from agents import PIPELINES
 from agents.errors import ModelUnavailable
 from agents.local.shelf import default_models_dir
@@ -213,3 +215,13 @@ def completion_of(house: House, tenancy: Tenancy) -> Completion:
 def reader_of(settings: Settings) -> LedgerReader:
     """Return a reader of the books that works beside a running gateway and after it."""
     return LedgerReader(database_of(settings))
+
+
+def budgets_of(house: House, tenancy: Tenancy) -> Budgets:
+    """Return the budgets of the database that knows who may call."""
+    return Budgets(tenancy.database, house.settings.timezone)
+
+
+def spend_limits_of(budgets: Budgets) -> SpendLimits:
+    """Return the same budgets as the vendor's admin API has them."""
+    return SpendLimits(budgets, load_rates())

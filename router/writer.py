@@ -2,13 +2,16 @@
 
 import time
 
+from accounts.gate import Hold
 from agents.errors import ProviderBusy
 from metering.meter import Meter
 from metering.middleware import Scope, Send
 from metering.prometheus import Metrics
 from metering.receipt import Receipt
+from router.budget_headers import budget_headers
 from router.errors import answer_to, fault_of
 from router.framing import KEEP_ALIVE, Framing
+from router.limit_headers import our_headers
 from router.line import line_of
 from storage.errors import StorageError
 
@@ -33,6 +36,11 @@ class Writer:
         self._route = route
         self._wrote_at = time.monotonic()
         self._request_id = (b"x-request-id", meter.request_id.encode())
+        self._hold: Hold | None = None
+
+    def holds(self, hold: Hold | None) -> None:
+        """Have the answer's headers tell how the limits and budgets of the request stand."""
+        self._hold = hold
 
     def last_write(self) -> float:
         """Return when something was last written, in seconds of the monotonic clock."""
@@ -43,6 +51,7 @@ class Writer:
         answer = answer_to(error, self._meter.request_id)
         body = answer.body
         headers = [*answer.headers, (b"content-length", str(len(body)).encode()), *_figures(self._meter.receipt)]
+        headers += self._standing()
         if isinstance(error, ProviderBusy):
             self._metrics.ratelimited.labels("provider").inc()
         await self._respond(answer.status, headers, body)
@@ -54,8 +63,15 @@ class Writer:
             (b"content-length", str(len(body)).encode()),
             self._request_id,
             *_figures(receipt),
+            *self._standing(),
         ]
         await self._respond(200, headers, body)
+
+    def _standing(self) -> list[tuple[bytes, bytes]]:
+        hold = self._hold
+        if hold is None:
+            return []
+        return our_headers(hold.verdict) + budget_headers(self._meter.remaining or hold.remaining)
 
     async def _respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         self._metrics.count_request(self._route, self._method, status)
@@ -96,7 +112,7 @@ class Writer:
         if not self.started:
             self.started = True
             self._metrics.count_request(self._route, self._method, 200)
-            headers = [*STREAM_HEADERS, self._request_id]
+            headers = [*STREAM_HEADERS, self._request_id, *self._standing()]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         self._wrote_at = time.monotonic()
         await self._send({"type": "http.response.body", "body": block, "more_body": more})

@@ -1,14 +1,42 @@
-"""Connections to the database file: who writes waits its turn, who reads never blocks a writer."""
+"""Which database a URL names; connections to the file: who writes waits its turn, who reads never blocks a writer."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from storage.errors import DatabaseUnsupported, StorageDown
 
 BUSY_SECONDS = 5.0
 _CACHED_STATEMENTS = 512
+
+
+def check_url(url: str) -> None:
+    """Say whether a URL names a database, without looking for it.
+
+    Raises:
+        DatabaseUnsupported: It does not; no part of the URL but its scheme is repeated.
+
+    """
+    if not is_postgres(url):
+        sqlite_path(url)
+        return
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what finds it wrong.
+        whole = (parts.hostname or "host=" in parts.query) and len(parts.path) > 1 and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole:
+        raise DatabaseUnsupported(
+            f"ROUTER_DATABASE_URL must be {url.partition(':')[0]}://user:password@host:port/name; "
+            "signs such as @, : and / in a password are written %40, %3A, %2F"
+        )
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a database URL names a PostgreSQL server."""
+    return url.startswith(("postgresql://", "postgres://"))
 
 
 def sqlite_path(url: str) -> Path:
@@ -21,7 +49,10 @@ def sqlite_path(url: str) -> Path:
     scheme, _, path = url.partition(":///")
     if scheme != "sqlite" or not path or path == ":memory:" or "?" in path:
         # The rest of a URL may hold a password, so only its scheme is repeated.
-        raise DatabaseUnsupported(f"ROUTER_DATABASE_URL must be sqlite:///path for now, not {url.partition(':')[0]}:…")
+        raise DatabaseUnsupported(
+            "ROUTER_DATABASE_URL must be sqlite:///path or postgresql://user:password@host:port/name, "
+            f"not {url.partition(':')[0]}:…"
+        )
     return Path(path)
 
 

@@ -9,6 +9,10 @@ class StorageDown(StorageError):
     """The store cannot be written or read now: it is locked, full, failing or closed."""
 
 
+class OutcomeUnknown(StorageDown):
+    """The store was lost while it committed: nobody knows yet whether the work is in."""
+
+
 class UnitRefused(StorageError):
     """The store refuses this unit of work for what it holds; a second try would fail as well."""
 
@@ -18,4 +22,4 @@ class SchemaNewer(StorageError):
 
 
 class DatabaseUnsupported(StorageError):
-    """ROUTER_DATABASE_URL is not of the form sqlite:///path, the only database supported so far."""
+    """ROUTER_DATABASE_URL is neither of the form sqlite:///path nor postgresql://user:password@host:port/name."""

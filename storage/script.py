@@ -14,12 +14,14 @@ class Query(Struct, frozen=True):
     """One SQL text with `?` for its values; its rows are sent back, none for a write without RETURNING.
 
     `locks` keeps other transactions from the rows that were read until this one ends; such a query is ordered, so that
-    no two transactions wait for each other. SQLite has one writer at a time and needs no such lock.
+    no two transactions wait for each other. `skips_locked` locks as well, but leaves out the rows that another
+    transaction has locked. SQLite has one writer at a time and needs no such lock.
     """
 
     sql: str
     values: Row = ()
     locks: bool = False
+    skips_locked: bool = False
 
 
 class Write(Struct, frozen=True):
@@ -44,8 +46,20 @@ class Database(Protocol):
         """Run a script; what it wrote survives a power cut once this returns.
 
         Raises:
-            UnitRefused: A constraint refuses it; nothing of it is kept.
+            UnitRefused: The database refuses what it writes; nothing of it is kept.
             StorageDown: The database cannot be written now; nothing of it is kept.
+            OutcomeUnknown: The connection was lost in the commit, and the server did not come back soon enough.
+
+        """
+        ...
+
+    async def write_alone(self, script: Callable[[], Script[T]]) -> T:
+        """Do as `write`, while nobody else writes: for what must not pass beside a transaction under way.
+
+        Raises:
+            UnitRefused: The database refuses what it writes; nothing of it is kept.
+            StorageDown: The database cannot be written now; nothing of it is kept.
+            OutcomeUnknown: The connection was lost in the commit, and the server did not come back soon enough.
 
         """
         ...

@@ -39,6 +39,16 @@ class Sqlite:
         """
         return await asyncio.to_thread(self.write_now, script)
 
+    async def write_alone(self, script: Callable[[], Script[T]]) -> T:
+        """Do as `write`: in a file, whoever writes is alone.
+
+        Raises:
+            UnitRefused: The database refuses what it writes; nothing of it is kept.
+            StorageDown: The database cannot be written now; nothing of it is kept.
+
+        """
+        return await self.write(script)
+
     async def read(self, script: Callable[[], Script[T]]) -> T:
         """Run a script that only reads, on one state of the database.
 

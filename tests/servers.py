@@ -15,7 +15,7 @@ from uuid import uuid4
 from tests.gateway import free_port
 
 _NOBODY = 65534
-_PASSWORD = "password-of-the-tests"  # noqa: S105 - of a server that lives as long as the tests
+_PASSWORD = "password-of-the-tests"
 _PATIENCE = 20.0
 
 

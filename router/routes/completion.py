@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Struct
 
+from accounts.errors import AccountError
+from accounts.gate import Hold
 from agents import PIPELINES, Pipeline
 from agents.errors import AgentError
 from agents.messages import Done, Events, Task
@@ -27,22 +29,24 @@ from router.line import line_of
 from router.menu import Choice, Menu
 from router.projects import ProjectChoice
 from router.requests import CompletionRequest, check
+from router.turnstile import Turnstile
 from router.writer import Writer
 from storage.errors import StorageError
 
 ROUTE = "/completion"
 SURFACE = "completion"
 MOST_BODY_BYTES = 1_000_000
-FORESEEN = (Refused, AgentError, StorageError)
+FORESEEN = (Refused, AgentError, AccountError, StorageError)
 STOPPING = Refused("overloaded", retry_after=1)
 
 
 class Order(Struct, frozen=True):
-    """A request that was let in: what to run and how to frame its answer."""
+    """A request that was let in: what to run, how to frame its answer, what it holds of limits and budgets."""
 
     task: Task
     pipeline: Pipeline
     framing: Framing
+    hold: Hold | None
 
     @property
     def turns(self) -> int:
@@ -60,6 +64,7 @@ class Completion:
         metrics: Where answered requests are counted.
         planner: V1's planning model, when it is not the request's own.
         projects: Says what a request is booked on.
+        gate: Says whether limits and budgets let it in.
 
     """
 
@@ -68,10 +73,11 @@ class Completion:
         *,
         authenticator: Authenticator,
         menu: Menu,
-        models: Callable[[Meter], Provider],
+        models: Callable[[Meter, Hold | None], Provider],
         metrics: Metrics,
         planner: Model | None,
         projects: ProjectChoice,
+        gate: Turnstile,
     ) -> None:
         self._authenticator = authenticator
         self._menu = menu
@@ -79,6 +85,7 @@ class Completion:
         self._metrics = metrics
         self._planner = planner
         self._projects = projects
+        self._gate = gate
         self._decoder = msgspec.json.Decoder(CompletionRequest)
         self._framings: dict[tuple[str, str], Framing] = {}
 
@@ -95,18 +102,22 @@ class Completion:
 
     async def _serve(self, scope: Scope, receive: Receive, writer: Writer, meter: Meter) -> None:
         try:
-            order = await self._admit(scope, receive, meter)
+            order = await self._admit(scope, receive, writer, meter)
         except ClientGone:
             return
         except FORESEEN as error:
             await writer.refuse(error)
             return
-        if order.task.stream:
-            await self._stream(order, scope, writer, meter)
-        else:
-            await self._whole(order, scope, writer, meter)
+        try:
+            if order.task.stream:
+                await self._stream(order, scope, writer, meter)
+            else:
+                await self._whole(order, scope, writer, meter)
+        finally:
+            if order.hold is not None:
+                await order.hold.used(meter.tokens)
 
-    async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Order:
+    async def _admit(self, scope: Scope, receive: Receive, writer: Writer, meter: Meter) -> Order:
         if scope["method"] != "POST":
             raise Refused("method_not_allowed", headers={"Allow": "POST"})
         headers = scope["headers"]
@@ -124,7 +135,7 @@ class Completion:
         if lacking is not None:
             raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
         project_id = await self._projects.of(request, principal)
-        order = Order(self._task(request, choice, project_id), pipeline, self._framing(choice.shown, agent))
+        task = self._task(request, choice, project_id)
         admission = Admission(
             request_id=meter.request_id,
             opened_at=datetime.now(UTC),
@@ -137,8 +148,9 @@ class Completion:
         )
         if choice.warning is not None:
             meter.warn(choice.warning)
-        meter.admit(admission, stream=request.stream)
-        return order
+        hold = await self._gate.let_in(admission, task, meter)
+        writer.holds(hold)
+        return Order(task, pipeline, self._framing(choice.shown, agent), hold)
 
     def _task(self, request: CompletionRequest, choice: Choice, project_id: str) -> Task:
         return Task(
@@ -160,7 +172,7 @@ class Completion:
         return framing
 
     def _events(self, order: Order, meter: Meter) -> Events:
-        return order.pipeline(order.task, self._models(meter))
+        return order.pipeline(order.task, self._models(meter, order.hold))
 
     async def _whole(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Collect the stream, settle, then write one JSON body."""

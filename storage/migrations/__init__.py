@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from storage.database import open_to_read, open_to_write, sqlite_path
+from storage.database import is_postgres, open_to_read, open_to_write, sqlite_path
 from storage.errors import StorageDown
 
 HEAD = "0002"
@@ -24,7 +24,38 @@ def upgrade(url: str) -> None:
         StorageDown: The database cannot be opened or written.
 
     """
+    if is_postgres(url):
+        # asyncpg takes a while to import, and who keeps a file needs none of it.
+        from storage.migrations.on_postgres import upgrade_postgres  # noqa: PLC0415
+
+        upgrade_postgres(url, HEAD)
+    else:
+        _upgrade_file(sqlite_path(url))
+
+
+def revision_of(url: str) -> str | None:
+    """Return the revision that a database is at; None when it was never made.
+
+    Raises:
+        DatabaseUnsupported: The URL names a kind of database that is not supported.
+        StorageDown: The database cannot be read.
+
+    """
+    if is_postgres(url):
+        from storage.migrations.on_postgres import revision_of_postgres  # noqa: PLC0415
+
+        return revision_of_postgres(url)
     path = sqlite_path(url)
+    if not path.exists():
+        return None
+    try:
+        with closing(open_to_read(path)) as connection:
+            return _revision(connection)
+    except sqlite3.Error as cause:
+        raise StorageDown(f"{path}: {cause}") from cause
+
+
+def _upgrade_file(path: Path) -> None:
     try:
         if path.exists() and _is_ready(path):
             return
@@ -42,11 +73,15 @@ def upgrade(url: str) -> None:
 
 def _is_ready(path: Path) -> bool:
     with closing(open_to_read(path)) as connection:
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is None:
-            return False
-        revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         # The mode stays in the file, but a copy that was restored may have lost it.
-        return revision == (HEAD,) and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        return _revision(connection) == HEAD and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def _revision(connection: sqlite3.Connection) -> str | None:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is None:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return row and row[0]
 
 
 def _use_write_ahead_log(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs the migrations with alembic, in one transaction."""
+"""Runs the migrations with alembic, in one transaction, on the file of SQLite or on any connection."""
 
 import sqlite3
 from pathlib import Path
@@ -36,13 +36,25 @@ def run(path: Path) -> None:
         StorageDown: The database refused a step; none of them was kept.
 
     """
+    try:
+        with engine(path).begin() as connection:
+            bring_to_head(connection)
+    except DBAPIError as cause:
+        raise StorageDown(f"{path}: {cause.orig}") from cause
+
+
+def bring_to_head(connection: Connection) -> None:
+    """Run what is missing in the transaction that is open.
+
+    Raises:
+        SchemaNewer: The database is at a revision that is not known here.
+        sqlalchemy.exc.DBAPIError: The database refused a step.
+
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    with engine(path).begin() as connection:
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as cause:
-            raise SchemaNewer(str(cause)) from cause
-        except DBAPIError as cause:
-            raise StorageDown(f"{path}: {cause.orig}") from cause
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as cause:
+        raise SchemaNewer(str(cause)) from cause

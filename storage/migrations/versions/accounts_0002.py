@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations.hours import sum_hours
+
 revision = "0002"
 down_revision = "0001"
 
@@ -20,6 +22,7 @@ def upgrade() -> None:
     _budgets()
     _enforcement()
     _usage_hours()
+    sum_hours(op.get_bind())
     op.execute("INSERT INTO revision (one, number) VALUES (1, 1)")
     op.execute(
         "INSERT INTO projects (id, name, created_at) "
@@ -83,7 +86,9 @@ def _enforcement() -> None:
     _table("holds", _key("counter"), _key("owner"), *_texts("amount"))
     # GCRA: the theoretical arrival time of each limited counter, in nanoseconds of the epoch.
     _table("rates", _key("counter"), _integer("tat_ns"))
-    # PostgreSQL only: processes that live, and requests they have let in. With SQLite these are files.
+    # PostgreSQL only: what tells a commit that was lost from one that is in (`storage/postgres_session.py`), processes
+    # that live, and requests they have let in. With SQLite the latter are files.
+    _table("commits", _key("id"), _integer("at_ns"))
     _table("owners", _key("id"), _integer("lease_until_ns"))
     _table("open_requests", _key("request_id"), *_texts("owner", "admission"))
     _table(
@@ -105,7 +110,7 @@ def _usage_hours() -> None:
     _table(
         "usage_hours",
         *[_key(name) for name in ("hour", "owner", "project_id", "key_id", "subject", "model", "resolved_model")],
-        *[_key(name) for name in ("basis", "zone", "method")],
+        *[_key(name) for name in ("basis", "zone", "method", "exchange")],
         *[_integer(name) for name in ("requests", "failed", "unknown", "carbon_known", "carbon_tokens")],
         *[_integer(name) for name in ("energy_known", "embodied_known", "water_known")],
         *[sa.Column(name, _INTEGER) for name in ("input_tokens", "output_tokens", "cached_tokens")],

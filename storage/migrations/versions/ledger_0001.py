@@ -7,6 +7,8 @@ revision = "0001"
 down_revision = None
 
 _STRICT = {"sqlite_strict": True}
+_INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+_REAL: sa.types.TypeEngine[float] = sa.REAL().with_variant(sa.Double(), "postgresql")
 _STATUSES = "'ok', 'partial', 'error', 'client_gone', 'unknown'"
 
 
@@ -14,15 +16,18 @@ def upgrade() -> None:
     """Create the tables; times are ISO 8601 in UTC, exact decimals are text."""
     _ledger()
     _ledger_calls()
-    _append_only("ledger", "request_id = NEW.request_id OR position = NEW.position")
-    _append_only("ledger_calls", "request_id = NEW.request_id AND seq = NEW.seq")
+    if op.get_bind().dialect.name == "postgresql":
+        _append_only_on_postgres("ledger", "ledger_calls")
+    else:
+        _append_only("ledger", "request_id = NEW.request_id OR position = NEW.position")
+        _append_only("ledger_calls", "request_id = NEW.request_id AND seq = NEW.seq")
 
 
 def _ledger() -> None:
     op.create_table(
         "ledger",
         # Grows with each entry: who exports the book remembers how far it came.
-        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("position", _INTEGER, primary_key=True),
         sa.Column("request_id", sa.Text, nullable=False, unique=True),
         *_texts("opened_at", "settled_at", "route", "agent", "model", "project_id", "subject"),
         sa.Column("status", sa.Text, sa.CheckConstraint(f"status IN ({_STATUSES})"), nullable=False),
@@ -42,7 +47,7 @@ def _ledger_calls() -> None:
     op.create_table(
         "ledger_calls",
         sa.Column("request_id", sa.Text, sa.ForeignKey("ledger.request_id"), primary_key=True),
-        sa.Column("seq", sa.Integer, primary_key=True),
+        sa.Column("seq", _INTEGER, primary_key=True),
         *_texts("model", "canonical", "provider", "status", "usage_source"),
         *_reals("upstream_s", "ttft_s"),
         *_integers("input_uncached", "cache_read", "cache_write", "output_visible", "reasoning"),
@@ -55,6 +60,18 @@ def _ledger_calls() -> None:
         sqlite_with_rowid=False,
         **_STRICT,
     )
+
+
+def _append_only_on_postgres(*tables: str) -> None:
+    op.execute(
+        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP; END $$"
+    )
+    for table in tables:
+        op.execute(
+            f"CREATE TRIGGER {table}_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
 
 
 def _append_only(table: str, same: str) -> None:
@@ -78,8 +95,8 @@ def _figures(*names: str) -> list[sa.Column[str]]:
 
 
 def _integers(*names: str) -> list[sa.Column[int]]:
-    return [sa.Column(name, sa.Integer) for name in names]
+    return [sa.Column(name, _INTEGER) for name in names]
 
 
 def _reals(*names: str) -> list[sa.Column[float]]:
-    return [sa.Column(name, sa.REAL) for name in names]
+    return [sa.Column(name, _REAL) for name in names]

@@ -1,10 +1,16 @@
-"""A database at head."""
+"""A database at head, one whose clock stands still, and its budgets."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from accounts.budgeting import Budgets
 from storage.migrations import upgrade
+from storage.sqlite import Sqlite
+from tests.unit.accounts.book import Clocked
+
+NOW = datetime(2026, 11, 22, 2, 5, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -17,3 +23,14 @@ def database_path(tmp_path: Path) -> Path:
     path = tmp_path / "router.db"
     upgrade(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture
+def clocked(database_path: Path) -> Clocked:
+    return Clocked(Sqlite(database_path), NOW)
+
+
+@pytest.fixture
+def budgets(clocked: Clocked) -> Budgets:
+    """Budgets whose changes are in force at once: nobody else is there who could go by what was before."""
+    return Budgets(clocked, "Europe/Paris", noticed_s=0)

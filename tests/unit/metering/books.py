@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +46,11 @@ async def kept(folder: Path, *entries: Entry) -> None:
 
 
 def lines(folder: Path, since: datetime | None = None) -> list[LedgerLine]:
-    return list(LedgerReader(folder / "router.db").read(since))
+    async def collected() -> list[LedgerLine]:
+        return [line async for line in LedgerReader(Sqlite(folder / "router.db")).read(since)]
+
+    with ThreadPoolExecutor(1) as elsewhere:  # the tests have a loop of their own
+        return elsewhere.submit(asyncio.run, collected()).result()
 
 
 def query(folder: Path, sql: str) -> list[sqlite3.Row]:

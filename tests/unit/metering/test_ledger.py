@@ -41,6 +41,7 @@ async def test_settled_request_is_in_the_book_and_no_longer_open(folder):
             attempts=2,
             time=NOON,
             project_id="proj-default",
+            key_id="key_1",
         )
     ]
 

@@ -1,0 +1,1 @@
+"""The commands of `router`, one file a group."""

@@ -1,0 +1,61 @@
+"""Letting a metered request in: limits and budgets first, then its line in the book."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from accounts.gate import Claim, Gate, Hold
+from agents.messages import Task
+from metering.ledger import Admission
+from metering.meter import Meter
+from storage.errors import StorageError
+
+
+class Turnstile:
+    """What every metered route passes before it asks anything of a provider.
+
+    Args:
+        gate: Decides.
+        longest_s: By provider name, after how many seconds a call is given up.
+        max_tokens: How much an answer may have where a hard budget applies and the caller said nothing (C-3).
+        lists_open: Whether the database keeps the list of open requests.
+
+    """
+
+    def __init__(self, gate: Gate, longest_s: Mapping[str, float], max_tokens: int, *, lists_open: bool) -> None:
+        self._gate = gate
+        self._longest_s = longest_s
+        self._max_tokens = max_tokens
+        self._lists_open = lists_open
+
+    async def let_in(self, admission: Admission, task: Task, meter: Meter) -> Hold | None:
+        """Admit a request and open its meter; return what it holds, None where nothing applies to it.
+
+        Raises:
+            AccountError: A limit or budget refuses it.
+            StorageDown: Nobody can tell now, or the book cannot take it.
+
+        """
+        if self._gate.stands_open(admission.project_id, admission.key_id):
+            meter.admit(admission, stream=task.stream)
+            return None
+        claim = self._claim(admission, task, meter)
+        hold = await self._gate.admit(claim)
+        try:
+            meter.admit(admission, stream=task.stream, held=hold.held)
+        except StorageError:
+            self._gate.release(claim, hold)
+            raise
+        return hold
+
+    def _claim(self, admission: Admission, task: Task, meter: Meter) -> Claim:
+        texts = [message.content for message in task.conversation()]
+        most = task.sampling.max_tokens or self._max_tokens
+        return Claim(
+            request_id=admission.request_id,
+            opened_at=admission.opened_at,
+            project_id=admission.project_id,
+            key_id=admission.key_id,
+            bound=meter.bound(task.model, texts, most, self._longest_s[task.model.provider]),
+            opening=msgspec.json.encode(admission).decode() if self._lists_open else None,
+        )
