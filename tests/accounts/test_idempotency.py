@@ -130,6 +130,23 @@ def test_key_that_is_none_is_a_wrong_request_and_never_ignored(
     assert calls(vendor, message) == 0
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_retry_of_a_client_that_left_is_answered(
+    house: Replicas, vendor: FaultyUpstream, key: Key, *, stream: bool
+) -> None:
+    message, name = question(Script(ms=1000)), secrets.token_hex(8)
+    fields = {"message": message, "model": "my-honest", "max_tokens": 50, "stream": stream}
+    left = Ask(fields, key.value, leaves_after=0.5, headers={"Idempotency-Key": name})
+    assert asyncio.run(tell(house.next(), left)).answer is None
+
+    until(lambda: post(house.next(), key, name, fields).status_code == 200, 5)
+
+    again = post(house.next(), key, name, fields)
+    assert again.status_code == 200
+    assert calls(vendor, message) == 2
+    assert sorted(row["status"] for row in house.rows_of(key.project)) == ["client_gone", "ok"]
+
+
 def test_retry_after_a_kill_runs_anew(house: Replicas, vendor: FaultyUpstream, key: Key) -> None:
     message, name = question(Script(ms=1500)), secrets.token_hex(8)
     fields = {"message": message, "model": "my-honest", "max_tokens": 50}
