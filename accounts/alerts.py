@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from accounts import alerts_store
 from accounts.alerts_store import Alert, Draft
-from accounts.budgets import Budget, window_id
+from accounts.budgets import Budget
 from accounts.decimals import EXACT
 from accounts.relay import is_address
 from accounts.windows import Window
@@ -19,7 +19,6 @@ from storage.script import Database, Query, Script
 SPENT = 100  # per cent of the limit
 SOON = 80  # for hard budgets: while there is still time to act
 LONGEST_NAME = 80  # characters of a name or prefix that a subject repeats
-MOST_REMEMBERED = 10_000
 DEFAULT_PREFIX = "[Routeur IA]"
 _NAMES = {
     "project": "SELECT name FROM projects WHERE id = ?",
@@ -30,16 +29,12 @@ _SPANS = {"day": "par jour", "month": "par mois"}
 
 
 class Spending(Struct, frozen=True):
-    """What stands in one window of a budget, `spent` in its unit."""
+    """What stands in one window of a budget, `spent` in its unit; `window_id` is the window's name."""
 
     budget: Budget
+    window_id: str
     window: Window
     spent: Decimal
-
-    @property
-    def window_id(self) -> str:
-        """The name of the budget's window."""
-        return window_id(self.budget.id, self.window)
 
 
 def crossings(budget: Budget, spent_before: Decimal, spent_after: Decimal) -> tuple[int, ...]:
@@ -73,6 +68,9 @@ def note(spending: Spending, threshold: int, now_ns: int) -> Script[None]:
 
     """
     budget = spending.budget
+    # A budget that refuses crowds of requests comes here for each: what is there already costs one look.
+    if (yield from alerts_store.is_there(spending.window_id, threshold)):
+        return
     name = ""
     if budget.scope in _NAMES:
         rows = yield Query(_NAMES[budget.scope], (budget.scope_id,))
@@ -153,23 +151,6 @@ class Alerts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._refused: dict[tuple[str, Decimal], None] = {}
-
-    async def refused(self, spending: Spending) -> None:
-        """Note that a hard budget refused a request; all but the first of a window cost nothing.
-
-        Raises:
-            StorageDown: It cannot be written now; the next refusal will note it.
-
-        """
-        seen = (spending.window_id, spending.budget.amount)
-        if not spending.budget.emails or seen in self._refused:
-            return
-        now_ns = self._database.clock_ns()
-        await self._database.write(lambda: note(spending, SPENT, now_ns))
-        while len(self._refused) >= MOST_REMEMBERED:
-            self._refused.pop(next(iter(self._refused)))
-        self._refused[seen] = None
 
     async def listed(self, limit: int, after: str | None = None) -> list[Alert]:
         """Return alerts, newest first, beginning behind the one with the id `after`.

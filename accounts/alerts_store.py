@@ -19,6 +19,7 @@ _INSERT = """
                         due_ns, claimed_until_ns)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0) ON CONFLICT (window_id, threshold) DO NOTHING
 """
+_IS_THERE = "SELECT 1 FROM alerts WHERE window_id = ? AND threshold = ?"
 _DUE = "sent_at IS NULL AND unserved <> '[]' AND due_ns <= ? AND claimed_until_ns <= ?"
 _ANY_DUE = f"SELECT 1 FROM alerts WHERE {_DUE} LIMIT 1"  # noqa: S608 - names of ours, never input
 # The condition stands twice: who waited for another's claim looks at the row again, and finds it taken.
@@ -78,6 +79,11 @@ class Alert(Struct, frozen=True, kw_only=True):
         if self.sent_at is not None:
             return "sent"
         return "waiting" if self.unserved else "unaddressed"
+
+
+def is_there(window_id: str, threshold: int) -> Script[bool]:
+    """Say whether a window has a mail of this threshold already."""
+    return bool((yield Query(_IS_THERE, (window_id, threshold))))
 
 
 def insert(draft: Draft, now_ns: int) -> Script[None]:

@@ -118,12 +118,12 @@ class Sitting:
         verdict, tats = take(self._tats, knock.rates, self._now_ns)
         self._tats |= tats
         self._new_tats |= tats
-        return verdict if verdict.refused is None else RateExceeded(verdict)
+        return verdict if verdict.refused is None else RateExceeded(verdict, verdict.refused)
 
     def _decide(self, ask: Ask) -> Grant | AccountError:
         verdict, tats = take(self._tats, ask.rates, self._now_ns)
         if verdict.refused is not None:
-            return RateExceeded(verdict)
+            return RateExceeded(verdict, verdict.refused)
         amounts: dict[str, Decimal] = {}
         if ask.running is not None and ask.key_id is not None:
             place = running_counter(ask.key_id)
@@ -195,11 +195,11 @@ class Sitting:
     def _tell(self, changed: Sequence[Standing]) -> Script[None]:
         """Leave the mails that spending and refusals call for."""
         for each in changed:
-            spending = alerts.Spending(each.budget, each.window, each.spent)
+            spending = alerts.Spending(each.budget, each.counter, each.window, each.spent)
             yield from alerts.note_crossings(spending, each.spent_before, self._now_ns)
         for each in self._refusing.values():
             if each.budget.emails:
-                spending = alerts.Spending(each.budget, each.window, each.spent)
+                spending = alerts.Spending(each.budget, each.counter, each.window, each.spent)
                 yield from alerts.note(spending, alerts.SPENT, self._now_ns)
 
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 from decimal import Decimal
 
-from accounts.gcra import Verdict
 from accounts.gcra import Level, Verdict
 
 
@@ -188,3 +187,13 @@ class TooManyRunning(AccountError):
 
 class LimitInvalid(AccountInvalid):
     """A limit is a whole number from 1 to 1,000,000,000, or null for none."""
+
+
+class IdempotencyKeyReused(AccountConflict):
+    """This Idempotency-Key was sent with another request before; give each request a key of its own."""
+
+
+class RequestRunning(AccountConflict):
+    """A request with this Idempotency-Key is being served; try again for its answer."""
+
+    retry_after = 1.0

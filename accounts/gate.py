@@ -219,7 +219,7 @@ class Gate:
     async def _take(rates: Rates, wanted: tuple[Rate, ...]) -> Verdict:
         verdict = await rates.take(wanted)
         if verdict.refused is not None:
-            raise RateExceeded(verdict)
+            raise RateExceeded(verdict, verdict.refused)
         return verdict
 
     def _ask_of(self, claim: Claim, applied: Applied, rates: tuple[Rate, ...]) -> Ask:

@@ -4,11 +4,13 @@ import asyncio
 import logging
 import ssl
 from contextlib import suppress
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from typing import NoReturn
+from uuid import uuid4
 
 import aiosmtplib
 from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
@@ -16,7 +18,7 @@ from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseExcepti
 from accounts import alerts_store
 from accounts.alerts_store import Alert
 from accounts.errors import MailRefused
-from accounts.relay import Relay
+from accounts.relay import Relay, relay_of, sender_of
 from storage.errors import StorageDown
 from storage.script import Database
 
@@ -29,6 +31,15 @@ CLAIM_S = 120.0  # longer than sending may take; then another sender tries
 BACKOFF_S = (30.0, 120.0, 600.0, 3600.0, 6 * 3600.0)  # after the first failure, the second, ...; then the last again
 FORGET_EVERY_S = 6 * 3600.0
 _NS = 1_000_000_000
+# The narrower kind first; the library wraps some of them in its own.
+_FAILURES: tuple[tuple[type[BaseException], str], ...] = (
+    (ssl.SSLCertVerificationError, "the server's certificate is not trusted"),
+    (ssl.SSLError, "the server does not speak TLS as it should"),
+    (TimeoutError, "the server takes too long"),
+    (aiosmtplib.SMTPNotSupported, "the server offers no such TLS or log-in"),
+    (OSError, "the server cannot be reached, or hung up"),
+    (Exception, "the server or the mail is not as it should be"),
+)
 
 
 class Post:
@@ -80,6 +91,16 @@ class Post:
         return {address: f"the server answered {response.code}" for address, response in refused.items()}
 
 
+def post_to(url: str, mail_from: str) -> Post:
+    """Return what hands mails to the relay of a URL, from an address, both as they are set.
+
+    Raises:
+        RelayWrong: One of them is not as it must be.
+
+    """
+    return Post(relay_of(url), sender_of(mail_from))
+
+
 def _refuse(cause: Exception) -> NoReturn:
     raise MailRefused(failure_of(cause)) from cause
 
@@ -90,7 +111,7 @@ def failure_of(error: BaseException) -> str:
         return f"the server answered {error.recipients[0].code}"
     if isinstance(error, SMTPResponseException):
         return f"the server answered {error.code}"
-    return type(error).__name__
+    return next(text for kind, text in _FAILURES if isinstance(error, kind) or isinstance(error.__cause__, kind))
 
 
 def message_of(alert: Alert) -> EmailMessage:
@@ -102,6 +123,17 @@ def message_of(alert: Alert) -> EmailMessage:
     message["To"] = ", ".join(alert.recipients)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(alert.body, cte="quoted-printable")
+    return message
+
+
+def test_message(to: str) -> EmailMessage:
+    """Return a mail that says that mails arrive."""
+    message = EmailMessage(policy=SMTP)
+    message["Message-ID"] = f"<test_{uuid4().hex}@alerts.routeur-ia>"
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Subject"] = "[Routeur IA] Message d'essai"
+    message["To"] = to
+    message.set_content("Les alertes de budget arrivent à cette adresse.\n", cte="quoted-printable")
     return message
 
 

@@ -2,7 +2,6 @@
 
 import re
 from email.headerregistry import Address
-from email.utils import parseaddr
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +19,8 @@ SCHEMES: dict[str, tuple[Security, int]] = {
 LONGEST_ADDRESS = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
 _MEND = "write it as smtp://host:25, smtp+starttls://user:password@host:587 or smtps://user:password@host:465"
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+_SENDER = re.compile(r"(?P<name>[^<>@]*)<(?P<named>[^<>]*)>|(?P<plain>[^<>]*)")
 
 
 class Relay(Struct, frozen=True):
@@ -70,10 +71,11 @@ def sender_of(text: str) -> Address:
         RelayWrong: It is no address.
 
     """
-    name, address = parseaddr(text)
-    if not address or not text.isprintable() or not is_address(address):
+    read = _SENDER.fullmatch(text)
+    address = "" if read is None else read["named"] or read["plain"] or ""
+    if read is None or not text.isprintable() or not is_address(address):
         raise RelayWrong("is no address; write it as alerts@example.org or Routeur IA <alerts@example.org>")
-    return Address(name, addr_spec=address)
+    return Address((read["name"] or "").strip(' "'), addr_spec=address)
 
 
 def is_address(text: str) -> bool:

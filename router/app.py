@@ -15,18 +15,16 @@ from msgspec import json
 
 from metering.middleware import Metered
 from router.auth import GUARDS, require_admin, require_credential
-from metering.reports import Reports
-from router.auth import GUARDS, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
+from router.opening import completion_of, open_house, state_of
 from router.routes import books, budgets, completion, discovery, health, spend_limits, tokens
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
 from router.tenancy import tokens_of
-from router.wiring import House, budgets_of, build, completion_of, open_books, open_tenancy, reader_of, spend_limits_of
-from router.wiring import House, build, completion_of, open_books, open_tenancy
+from router.wiring import House, build
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
 COLD_ROUTES = (
@@ -42,8 +40,6 @@ COLD_ROUTES = (
     describe,
 )
 ADMIN_ROUTES = (*budgets.ROUTES, *spend_limits.ROUTES)
-# What routes find in the application's state by these names.
-TENANCY = ("database", "revision", "api_keys", "projects", "service_accounts", "authenticator")
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
@@ -111,16 +107,10 @@ def _state(house: House) -> State:
 async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
     house: House = application.state.house
     async with AsyncExitStack() as stack:
-        opened = await open_books(house, stack)
-        application.state.ledger = opened.ledger
-        tenancy = await open_tenancy(house, stack)
-        for name in TENANCY:
-            application.state[name] = getattr(tenancy, name)
-        application.state.budgets = budgets_of(house, tenancy)
-        application.state.spend_limits = spend_limits_of(application.state.budgets)
-        application.state.reports = Reports(tenancy.database)
+        opened = await open_house(house, stack)
+        application.state.update(state_of(house, opened))
         front: Front = application.state.front
-        front.mount(completion.ROUTE, Metered(completion_of(house, tenancy), opened))
+        front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
         # What was made at start-up lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()

@@ -5,39 +5,22 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Never
 
 from cyclopts import App
 
 from metering.ledger_reader import LedgerLine
-from router.commands import budgets
-from router.settings import Settings, SettingsWrong, load_settings
-from storage.errors import StorageDown
+from router.commands import alerts, budgets, limits
+from router.process import refuse, settings_of_process
+from router.settings import SettingsWrong
+from storage.script import Database
 
 app = App(
     name="router",
     help="Routeur IA: an LLM router gateway that puts a price and a footprint on every answer.",
     version="1.0.0",
 )
-app.command(budgets.app)
-WRONG = 2  # the exit status of a refusal to start
-
-
-def settings_of_process(**given: str | None) -> Settings:
-    """Return the settings, or say on stderr what must be mended and exit with status 2."""
-    stated = {name: value for name, value in given.items() if value is not None}
-    try:
-        return load_settings(os.environ, Path.cwd(), **stated)
-    except SettingsWrong as wrong:
-        refuse(wrong.problems)
-
-
-def refuse(problems: list[str]) -> Never:
-    """Print what must be mended and exit."""
-    for problem in problems:
-        sys.stderr.write(f"router: {problem}\n")
-    raise SystemExit(WRONG)
+for group in (alerts, budgets, limits):
+    app.command(group.app)
 
 
 @app.command
@@ -101,19 +84,18 @@ def ledger(*, json: bool = False, since: datetime | None = None) -> None:
         Only what was settled at or after this moment (ISO 8601; without an offset, UTC).
 
     """
-    import asyncio  # noqa: PLC0415 - `--help` must be quick
-
-    from metering.ledger_reader import print_ledger  # noqa: PLC0415 - same reason
-    from router.wiring import reader_of  # noqa: PLC0415 - same reason
+    from metering.ledger_reader import LedgerReader, print_ledger  # noqa: PLC0415 - `--help` must be quick
+    from router.process import on_books_as_they_are  # noqa: PLC0415 - same reason
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
-    lines = reader_of(settings_of_process()).read(moment)
+
+    async def show(database: Database) -> None:
+        lines = LedgerReader(database).read(moment)
+        await (print_ledger(lines, sys.stdout.buffer) if json else print_told(lines))
+
     # A reader that has seen enough, such as `head`, ends the command and not with a complaint.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        asyncio.run(print_ledger(lines, sys.stdout.buffer) if json else print_told(lines))
-    except StorageDown as down:
-        refuse([f"ROUTER_DATABASE_URL: the books cannot be read: {down}"])
+    on_books_as_they_are(settings_of_process(), show)
 
 
 async def print_told(lines: AsyncIterator[LedgerLine]) -> None:

@@ -21,10 +21,11 @@ from agents.local.supervise import LocalModels
 from router.app import LOCAL_VARIABLE, create_app
 from router.edge import EdgeProtocol
 from router.front import Front
+from router.ground import database_url_of
 from router.rows import LocalEndpoint, is_keyless
 from router.settings import Settings, SettingsWrong, environment_of
-from router.wiring import build, database_of, database_url_of
-from storage.database import check_writable
+from router.wiring import build
+from storage.database import check_writable, is_postgres, sqlite_path
 from storage.errors import StorageError
 from storage.migrations import upgrade
 
@@ -72,8 +73,10 @@ def prepare(settings: Settings) -> None:
     if not os.access(settings.data_dir, os.R_OK | os.W_OK | os.X_OK):
         raise SettingsWrong([f"ROUTER_DATA_DIR: {settings.data_dir} cannot be written; name a folder that can"])
     try:
-        upgrade(database_url_of(settings))
-        check_writable(database_of(settings))
+        url = database_url_of(settings)
+        upgrade(url)
+        if not is_postgres(url):
+            check_writable(sqlite_path(url))
     except StorageError as cause:
         raise SettingsWrong([f"ROUTER_DATABASE_URL: {cause}"]) from cause
 

@@ -14,6 +14,8 @@ import msgspec
 from dotenv import dotenv_values
 from msgspec import Meta, Struct
 
+from accounts.errors import RelayWrong
+from accounts.relay import relay_of, sender_of
 from router.secrets import too_short, weakness
 from storage.database import check_url
 from storage.errors import DatabaseUnsupported
@@ -24,10 +26,6 @@ PREFIX = "ROUTER_"
 VENDOR_NAMES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MISTRAL_API_KEY", "MISTRAL_BASE_URL")
 VALKEY_SCHEMES = frozenset({"valkey", "valkeys", "redis", "rediss"})
 TABLES = ("provider", "model")  # the arrays of router.toml that are rows, not settings
-LATER = {
-    "ROUTER_SMTP_URL": "this version sends no mail; unset it",
-    "ROUTER_MAIL_FROM": "this version sends no mail; unset it",
-}
 
 
 class SettingsWrong(Exception):
@@ -64,6 +62,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     v1_planner: str | None = None
     max_output_tokens: Annotated[int, Meta(ge=1)] = 4096
     timezone: str = "Europe/Paris"
+    smtp_url: str | None = None
+    mail_from: str | None = None
     openai_api_key: str | None = None
     openai_base_url: str = "https://api.openai.com/v1"
     mistral_api_key: str | None = None
@@ -138,9 +138,7 @@ def _convert(raw: dict[str, Any]) -> tuple[Settings, list[str]]:
     problems: list[str] = []
     for name, value in raw.items():
         field = FIELDS.get(name)
-        if name in LATER:
-            problems.append(f"{name}: {LATER[name]}")
-        elif field is None:
+        if field is None:
             problems.append(f"{name}: no such setting; see `router serve --help` or the README for the list")
         else:
             try:
@@ -173,7 +171,21 @@ def _contradictions(settings: Settings) -> list[str]:
         ZoneInfo(settings.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         problems.append("ROUTER_TIMEZONE: no such timezone; give an IANA name such as Europe/Paris")
-    return problems + _vendor_problems(settings)
+    return problems + _mail_problems(settings) + _vendor_problems(settings)
+
+
+def _mail_problems(settings: Settings) -> list[str]:
+    problems: list[str] = []
+    checks = {"ROUTER_SMTP_URL": (settings.smtp_url, relay_of), "ROUTER_MAIL_FROM": (settings.mail_from, sender_of)}
+    for name, (text, check) in checks.items():
+        try:
+            if text is not None:
+                check(text)
+        except RelayWrong as wrong:
+            problems.append(f"{name}: {wrong.detail}")
+    if settings.smtp_url is not None and settings.mail_from is None:
+        problems.append("ROUTER_MAIL_FROM: required with ROUTER_SMTP_URL; set the address that alerts are from")
+    return problems
 
 
 def _vendor_problems(settings: Settings) -> list[str]:

@@ -1,8 +1,7 @@
 """Keys, projects and who calls: the parts of a process that know, and the tasks that keep them knowing."""
 
-import asyncio
 import hmac
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
@@ -31,6 +30,11 @@ class Tenancy(Struct, frozen=True, kw_only=True):
     uses: LastUses
     authenticator: Authenticator
 
+    @property
+    def tasks(self) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """What has to run for as long as the process serves: looking for changes, writing the last uses of keys."""
+        return self.revision.watch, self.uses.watch
+
 
 def tenancy_of(settings: Settings, database: Database) -> Tenancy:
     """Return the parts, made around a database; nothing is looked up yet."""
@@ -46,19 +50,6 @@ def tenancy_of(settings: Settings, database: Database) -> Tenancy:
         uses=uses,
         authenticator=Authenticator(tokens_of(settings), keys, revision, uses, admin_key_of(settings)),
     )
-
-
-async def keep_watch(tenancy: Tenancy, stack: AsyncExitStack) -> None:
-    """Look at the revision, then again and again, and write the last uses of keys, until the stack closes.
-
-    Raises:
-        StorageDown: The revision cannot be read at the start.
-
-    """
-    await tenancy.revision.look()
-    group = await stack.enter_async_context(asyncio.TaskGroup())
-    for watch in (tenancy.revision.watch(), tenancy.uses.watch()):
-        stack.callback(group.create_task(watch).cancel)
 
 
 def tokens_of(settings: Settings) -> AccessTokens:

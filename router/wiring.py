@@ -1,49 +1,31 @@
 """The composition root: from settings to everything that serves, made once and handed down."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 from msgspec import Struct
 
-from accounts.budgeting import Budgets
-from accounts.spend_limits import SpendLimits
 from agents import PIPELINES
 from agents.errors import ModelUnavailable
-from agents.local.shelf import default_models_dir
 from agents.providers import PROVIDERS
 from agents.providers.breaker import Breaker
 from agents.providers.chat import Chat
-from agents.providers.models import Models
 from agents.providers.retry import RetryBudget, RetryPolicy
 from agents.providers.switchboard import Switchboard
 from agents.providers.transport import Upstream
 from metering.cost import compile_tariff
 from metering.impact import CarbonUnregistered, compile_impact
-from metering.ledger import Ledger, close_abandoned
-from metering.ledger_reader import LedgerReader
-from metering.meter import Books, Meter
 from metering.prometheus import Metrics
 from metering.reckoning import NOTHING, Scale
-from metering.tokens import Tokens
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CatalogueError
 from pricing_tables.loader import load_rates
 from pricing_tables.model import Model
 from router.errors import Refused
 from router.menu import Menu
-from router.projects import ProjectChoice
-from router.routes.completion import Completion
 from router.rows import LOCAL, LocalEndpoint, ProviderRow, catalogue_of, is_keyless, provider_rows
 from router.settings import Settings, SettingsWrong, key_fault
-from router.tenancy import Tenancy, admin_key_of, keep_watch, tenancy_of, tokens_of
-from storage.database import sqlite_path
-from storage.group_commit import GroupCommit
-from storage.journal import Journal
-from storage.migrations import upgrade
-from storage.owners import Owner
-from storage.sqlite import Sqlite
+from router.tenancy import admin_key_of, tokens_of
 
 CLOSE_WITHIN_S = 10.0
 
@@ -66,16 +48,6 @@ class House(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     scales: dict[str, Scale]
     planner: Model | None
-
-
-def database_url_of(settings: Settings) -> str:
-    """Return where the books are kept."""
-    return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'router.db'}"
-
-
-def database_of(settings: Settings) -> Path:
-    """Return the file of the books."""
-    return sqlite_path(database_url_of(settings))
 
 
 def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint | None) -> House:
@@ -160,68 +132,3 @@ def _planner(settings: Settings, menu: Menu) -> Model | None:
         raise SettingsWrong(["ROUTER_V1_PLANNER: no such model; name one of the catalogue or unset it"]) from cause
     except ModelUnavailable as cause:
         raise SettingsWrong(["ROUTER_V1_PLANNER: its provider has no key; set it, or name another model"]) from cause
-
-
-async def open_books(house: House, stack: AsyncExitStack) -> Books:
-    """Open the ledger and close what dead processes left open; the stack closes everything again."""
-    settings = house.settings
-    upgrade(database_url_of(settings))
-    database = database_of(settings)
-    locks, journals = settings.data_dir / "owners", settings.data_dir / "journals"
-    abandoned = close_abandoned(database, locks, journals)
-    if abandoned:
-        house.metrics.unmetered.labels("process_died").inc(abandoned)
-    owner = Owner(locks)
-    stack.callback(owner.close)
-    journal = Journal(journals / owner.id)
-    stack.callback(journal.end)
-    writer = GroupCommit(database)
-    stack.push_async_callback(writer.close, CLOSE_WITHIN_S)
-    tokens = Tokens((settings.models_dir or default_models_dir()) / "tokenizers")
-    stack.callback(tokens.close)
-    for connection in house.connections.values():
-        stack.push_async_callback(connection.chat.aclose)
-    books = Books(house.scales, Ledger(writer, journal), house.metrics, tokens)
-    stack.push_async_callback(books.drain)
-    return books
-
-
-async def open_tenancy(house: House, stack: AsyncExitStack) -> Tenancy:
-    """Open keys and projects beside the books, and keep them watched until the stack closes."""
-    database = Sqlite(database_of(house.settings))
-    stack.push_async_callback(database.aclose)
-    tenancy = tenancy_of(house.settings, database)
-    await keep_watch(tenancy, stack)
-    return tenancy
-
-
-def completion_of(house: House, tenancy: Tenancy) -> Completion:
-    """Return the application behind `POST /completion`."""
-    policies = {name: connection.policy for name, connection in house.connections.items()}
-
-    def models(meter: Meter) -> Models:
-        return Models(house.switchboard, policies, meter)
-
-    return Completion(
-        authenticator=tenancy.authenticator,
-        menu=house.menu,
-        models=models,
-        metrics=house.metrics,
-        planner=house.planner,
-        projects=ProjectChoice(tenancy.projects, development=house.settings.development),
-    )
-
-
-def reader_of(settings: Settings) -> LedgerReader:
-    """Return a reader of the books that works beside a running gateway and after it."""
-    return LedgerReader(database_of(settings))
-
-
-def budgets_of(house: House, tenancy: Tenancy) -> Budgets:
-    """Return the budgets of the database that knows who may call."""
-    return Budgets(tenancy.database, house.settings.timezone)
-
-
-def spend_limits_of(budgets: Budgets) -> SpendLimits:
-    """Return the same budgets as the vendor's admin API has them."""
-    return SpendLimits(budgets, load_rates())

@@ -18,7 +18,6 @@ _MOST_AT_ONCE = 1_000
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _PATIENCE = 4.0
-_GATHER_S = 0.003
 _TRIES = 5
 _PROBE = Query("SELECT 1")
 
@@ -58,7 +57,6 @@ class PostgresCommit:
         self._units: list[Handed] = []  # taken, and not in yet
         self._called = asyncio.Event()
         self._session: Session | None = None
-        self._crowded = False
         self._healthy = True
         self._closed = False
         self._pause = 0.0
@@ -144,13 +142,9 @@ class PostgresCommit:
         if self._healthy and not self._queue and not self._closed:
             self._called.clear()
             await self._called.wait()
-        if self._crowded and self._healthy and not self._closed:
-            # Each commit costs four round trips: under load, fewer and larger ones are cheaper for all.
-            await asyncio.sleep(_GATHER_S)
         room = max(_MOST_AT_ONCE - len(self._units), 0)
         self._units += self._queue[:room]
         self._queue = self._queue[room:]
-        self._crowded = len(self._units) > 1
 
     async def _sit_out(self, down: StorageDown) -> None:
         """Tell who waits in vain, and wait a while, longer each time."""

@@ -1,11 +1,12 @@
 """`router budgets`: list, create, show, change and delete budgets, beside a running gateway or without one."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from cyclopts import App
+
+from router.process import on_database, refuse, settings_of_process
 
 if TYPE_CHECKING:
     from accounts.budgeting import Budgets
@@ -168,8 +169,6 @@ def delete(budget: str, *, json: bool = False) -> None:
 def _stated(kind: type[T], fields: dict[str, Any]) -> T:
     import msgspec  # noqa: PLC0415 - `--help` must be quick
 
-    from router.cli import refuse  # noqa: PLC0415 - it imports this module
-
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as cause:
@@ -178,27 +177,11 @@ def _stated(kind: type[T], fields: dict[str, Any]) -> T:
 
 
 def _run(work: "Callable[[Budgets], Awaitable[T]]") -> T:
-    """Do something with the budgets, or say on stderr why not and exit with status 2."""
+    """Do something with the budgets."""
     from accounts.budgeting import Budgets  # noqa: PLC0415 - `--help` must be quick
-    from accounts.errors import AccountError  # noqa: PLC0415 - same reason
-    from router.cli import refuse, settings_of_process  # noqa: PLC0415 - it imports this module
-    from router.wiring import database_of, database_url_of  # noqa: PLC0415 - `--help` must be quick
-    from storage.errors import StorageDown  # noqa: PLC0415 - same reason
-    from storage.migrations import upgrade  # noqa: PLC0415 - same reason
-    from storage.sqlite import Sqlite  # noqa: PLC0415 - same reason
 
     settings = settings_of_process()
-    upgrade(database_url_of(settings))
-
-    async def run() -> T:
-        return await work(Budgets(Sqlite(database_of(settings)), settings.timezone))
-
-    try:
-        return asyncio.run(run())
-    except AccountError as refusal:
-        refuse([str(refusal)])
-    except StorageDown as down:
-        refuse([f"ROUTER_DATABASE_URL: the budgets cannot be reached: {down}"])
+    return on_database(settings, lambda database: work(Budgets(database, settings.timezone)))
 
 
 def _print(states: "list[BudgetState]", *, json: bool) -> None:

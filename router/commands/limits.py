@@ -1,11 +1,12 @@
 """`router limits`: show, set and clear how fast keys and projects may call, beside a running gateway or without one."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from cyclopts import App
+
+from router.process import on_database, refuse, settings_of_process
 
 if TYPE_CHECKING:
     from accounts.limits import Limits
@@ -36,8 +37,6 @@ def show(scope: Scope | None = None, scope_id: str | None = None, *, json: bool 
             _print(named, owner, own, json=json)
         return
     if scope_id is None:
-        from router.cli import refuse  # noqa: PLC0415 - it imports this module
-
         refuse([f"limits show {scope}: give its id too, or neither to see all"])
     _print(scope, scope_id, _run(lambda limits: limits.read(scope, scope_id)), json=json)
 
@@ -74,8 +73,6 @@ def set_(
 
     given = Limit(requests, tokens, running)
     if given == Limit():
-        from router.cli import refuse  # noqa: PLC0415 - it imports this module
-
         refuse(["limits set: give --requests, --tokens or --running"])
     _print(scope, scope_id, _run(lambda limits: limits.change(scope, scope_id, given)), json=json)
 
@@ -101,29 +98,11 @@ def clear(scope: Scope, scope_id: str, *, json: bool = False) -> None:
 
 
 def _run(work: "Callable[[Limits], Awaitable[T]]") -> T:
-    """Do something with the limits, or say on stderr why not and exit with status 2."""
-    from accounts.errors import AccountError  # noqa: PLC0415 - `--help` must be quick
-    from accounts.limits import Limits  # noqa: PLC0415 - same reason
+    """Do something with the limits."""
+    from accounts.limits import Limits  # noqa: PLC0415 - `--help` must be quick
     from accounts.revision import Revision  # noqa: PLC0415 - same reason
-    from router.cli import refuse, settings_of_process  # noqa: PLC0415 - it imports this module
-    from router.wiring import database_of, database_url_of  # noqa: PLC0415 - `--help` must be quick
-    from storage.errors import StorageError  # noqa: PLC0415 - same reason
-    from storage.migrations import upgrade  # noqa: PLC0415 - same reason
-    from storage.sqlite import Sqlite  # noqa: PLC0415 - same reason
 
-    settings = settings_of_process()
-
-    async def run() -> T:
-        database = Sqlite(database_of(settings))
-        return await work(Limits(database, Revision(database)))
-
-    try:
-        upgrade(database_url_of(settings))
-        return asyncio.run(run())
-    except AccountError as refusal:
-        refuse([str(refusal)])
-    except StorageError as down:
-        refuse([f"ROUTER_DATABASE_URL: the limits cannot be reached: {down}"])
+    return on_database(settings_of_process(), lambda database: work(Limits(database, Revision(database))))
 
 
 def _print(scope: Scope, scope_id: str, own: "Limit", *, json: bool) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from litestar import Request, delete, get, post, put
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from accounts.limits import Limits
@@ -13,7 +13,7 @@ from router.errors import Refused
 
 PROJECT = "/v1/organization/projects/{project_id:str}/rate_limits"
 OURS = "/v1/organization/limits"
-ONE = OURS + "/{scope:str}/{scope_id:str}"
+ONE = OURS + "/{owner:str}/{owner_id:str}"
 ALL_MODELS = "rl-default"
 MOST_ROWS = 100
 # Limits that the vendor knows and nothing here would enforce: they are refused, not ignored.
@@ -84,12 +84,10 @@ class LimitDeleted(Struct, frozen=True, kw_only=True):
     deleted: bool = True
 
 
-
-
 @get(PROJECT, tags=["limits"])
 async def list_rate_limits(
     request: Request[Any, Any, Any],
-    project_id: str,
+    project_id: FromPath[str],
     limit: Annotated[int, QueryParameter(ge=1, le=MOST_ROWS)] = MOST_ROWS,
     after: FromQuery[str | None] = None,
     before: FromQuery[str | None] = None,
@@ -102,7 +100,9 @@ async def list_rate_limits(
 
 
 @post(PROJECT + "/{rate_limit_id:str}", status_code=200, tags=["limits"])
-async def change_rate_limit(request: Request[Any, Any, Any], project_id: str, rate_limit_id: str) -> RateLimit:
+async def change_rate_limit(
+    request: Request[Any, Any, Any], project_id: FromPath[str], rate_limit_id: FromPath[str]
+) -> RateLimit:
     """Change the rate limits of a project; what is not given stays."""
     if rate_limit_id != ALL_MODELS:
         raise Refused("not_found", f"a project has one rate limit here, {ALL_MODELS}", param="rate_limit_id")
@@ -121,26 +121,26 @@ async def list_limits(request: Request[Any, Any, Any]) -> LimitList:
 
 
 @get(ONE, tags=["limits"])
-async def show_limit(request: Request[Any, Any, Any], scope: str, scope_id: str) -> LimitView:
+async def show_limit(request: Request[Any, Any, Any], owner: FromPath[str], owner_id: FromPath[str]) -> LimitView:
     """Return the limits that a key or project has of its own."""
-    named = _scope(scope)
-    return view_of(named, scope_id, await _limits(request).read(named, scope_id))
+    scope = _scope(owner)
+    return view_of(scope, owner_id, await _limits(request).read(scope, owner_id))
 
 
 @put(ONE, status_code=200, tags=["limits"])
-async def set_limit(request: Request[Any, Any, Any], scope: str, scope_id: str) -> LimitView:
+async def set_limit(request: Request[Any, Any, Any], owner: FromPath[str], owner_id: FromPath[str]) -> LimitView:
     """Give a key or project these limits in place of those it had."""
-    named = _scope(scope)
+    scope = _scope(owner)
     wanted = await sent(request, Limit)
-    return view_of(named, scope_id, await _limits(request).set(named, scope_id, wanted))
+    return view_of(scope, owner_id, await _limits(request).set(scope, owner_id, wanted))
 
 
 @delete(ONE, status_code=200, tags=["limits"])
-async def delete_limit(request: Request[Any, Any, Any], scope: str, scope_id: str) -> LimitDeleted:
+async def delete_limit(request: Request[Any, Any, Any], owner: FromPath[str], owner_id: FromPath[str]) -> LimitDeleted:
     """Take its own limits from a key or project."""
-    named = _scope(scope)
-    await _limits(request).delete(named, scope_id)
-    return LimitDeleted(scope=named, scope_id=scope_id)
+    scope = _scope(owner)
+    await _limits(request).delete(scope, owner_id)
+    return LimitDeleted(scope=scope, scope_id=owner_id)
 
 
 ROUTES = (list_rate_limits, change_rate_limit, list_limits, show_limit, set_limit, delete_limit)

@@ -8,7 +8,7 @@ down_revision = None
 
 _STRICT = {"sqlite_strict": True}
 _INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
-_REAL: sa.types.TypeEngine[float] = sa.REAL().with_variant(sa.Double(), "postgresql")
+_REAL = sa.REAL[float]().with_variant(sa.Double[float](), "postgresql")
 _STATUSES = "'ok', 'partial', 'error', 'client_gone', 'unknown'"
 
 

@@ -79,3 +79,54 @@ def test_fractions_of_seconds_and_of_pue_are_read(tmp_path: Path) -> None:
     )
 
     assert models(tmp_path)[-1].pue == 1.2
+
+
+MAIL = [
+    ({"ROUTER_SMTP_URL": "smtp://u:hidden@h:port", "ROUTER_MAIL_FROM": "a@example.org"}, "ROUTER_SMTP_URL: "),
+    ({"ROUTER_SMTP_URL": "smtps://u:hidden@h"}, "ROUTER_MAIL_FROM: required"),
+    ({"ROUTER_SMTP_URL": "smtp://h", "ROUTER_MAIL_FROM": "nobody\r\nBcc: hidden@h"}, "ROUTER_MAIL_FROM: is no address"),
+]
+
+
+@pytest.mark.parametrize(("environ", "begins"), MAIL)
+def test_a_mail_server_that_cannot_be_used_is_named_and_its_password_is_not(
+    tmp_path: Path, environ: dict[str, str], begins: str
+) -> None:
+    told = refusal(tmp_path, **environ)
+
+    assert told.startswith(begins)
+    assert "hidden" not in told
+
+
+VALKEYS = [
+    "localhost:6379",
+    "http://localhost:6379",
+    "valkey://",
+    "valkey://:hidden@host:x",
+    "valkey://u:hidden@host:6379/main",
+    "redis://:hidden@host/0?ssl=1",
+    "valkey://:hidden @host",
+]
+
+
+@pytest.mark.parametrize("url", VALKEYS)
+def test_an_address_that_is_no_valkeys_is_named_without_its_password(tmp_path: Path, url: str) -> None:
+    told = refusal(tmp_path, ROUTER_VALKEY_URL=url)
+
+    assert told.startswith("ROUTER_VALKEY_URL: ")
+    assert "hidden" not in told
+
+
+@pytest.mark.parametrize(
+    "url", ["valkey://host", "valkeys://u:p%40ss@host:6380/2", "redis://[::1]:6379/0", "rediss://h"]
+)
+def test_an_address_of_a_valkey_is_taken(tmp_path: Path, url: str) -> None:
+    assert load_settings({"ROUTER_VALKEY_URL": url}, tmp_path).valkey_url == url
+
+
+@pytest.mark.parametrize("name", ["ROUTER_DEFAULT_RPM", "ROUTER_DEFAULT_TPM"])
+def test_default_limits_are_whole_numbers_of_a_sensible_size(tmp_path: Path, name: str) -> None:
+    for wrong in ("0", "-1", "1.5", "many", "1000000001"):
+        assert refusal(tmp_path, **{name: wrong}).startswith(f"{name}: ")
+    settings = load_settings({name: "500"}, tmp_path)
+    assert {settings.default_rpm, settings.default_tpm} == {500, None}

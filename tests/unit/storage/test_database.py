@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import open_to_read, open_to_write, sqlite_path
+from storage.database import check_url, is_postgres, open_to_read, open_to_write, sqlite_path
 from storage.errors import DatabaseUnsupported, StorageDown
 
 
@@ -19,11 +19,46 @@ def test_url_names_a_relative_or_an_absolute_file():
     "url",
     ["postgresql://me:secret@db/router", "postgres:secret", "sqlite://", "sqlite:///:memory:", "sqlite:///a?b", ""],
 )
-def test_other_url_is_refused_by_the_setting_s_name_and_keeps_its_password(url):
+def test_url_that_names_no_file_is_refused_by_the_setting_s_name_and_keeps_its_password(url):
     with pytest.raises(DatabaseUnsupported, match="ROUTER_DATABASE_URL") as refused:
         sqlite_path(url)
 
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///router.db",
+        "postgresql://me:secret@db.example:5432/router",
+        "postgres://me:s%40cret@127.0.0.1/router?sslmode=require",
+        "postgresql:///router?host=/run/postgresql",
+    ],
+)
+def test_url_of_a_file_or_of_a_server_names_a_database(url):
+    check_url(url)
+
+    assert is_postgres(url) is not url.startswith("sqlite")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@db",
+        "postgresql://me:secret@db/",
+        "postgresql://me:secret@:5432/router",
+        "postgres://me:sec/ret@db:5432/router",
+        "postgresql://me:secret@db:port/router",
+        "postgresql://me:secret@db:70000/router",
+        "postgresql+asyncpg://me:secret@db/router",
+        "mysql://me:secret@db/router",
+    ],
+)
+def test_url_that_names_no_database_is_refused_and_keeps_its_password(url):
+    with pytest.raises(DatabaseUnsupported, match="ROUTER_DATABASE_URL must be") as refused:
+        check_url(url)
+
+    assert "sec" not in str(refused.value)
 
 
 def test_missing_database_is_not_created_by_opening_it(tmp_path):

@@ -1,0 +1,128 @@
+"""Where the books stand: a file with locks and journals beside it, or a server where every process has a lease."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from uuid import uuid4
+
+from msgspec import Struct
+
+from accounts.burying import bury, bury_by_files
+from accounts.clerk import Clerk
+from router.settings import Settings
+from storage.clerk import Writer
+from storage.database import is_postgres, sqlite_path
+from storage.group_commit import GroupCommit
+from storage.journal import Journal
+from storage.migrations import upgrade
+from storage.owners import Owner
+from storage.script import Database
+from storage.sqlite import Sqlite
+
+
+class Ground(Struct, frozen=True, kw_only=True):
+    """What a process stands on.
+
+    Attributes:
+        database: For all but the hot path.
+        owner: The name of this process, which no other ever had.
+        journal: Where it notes what it lets in; None where the database has the list.
+        bury: Closes what dead processes left open and returns how much that was; raises StorageDown.
+        writer_of: Starts the one writer.
+        tasks: What has to run for as long as the process serves.
+
+    """
+
+    database: Database
+    owner: str
+    journal: Journal | None
+    bury: Callable[[], Awaitable[int]]
+    writer_of: Callable[[Clerk], Writer]
+    tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
+
+    @property
+    def lists_open(self) -> bool:
+        """Whether the database keeps the list of open requests."""
+        return self.journal is None
+
+
+def database_url_of(settings: Settings) -> str:
+    """Return where the books are kept."""
+    return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'router.db'}"
+
+
+def database_of(settings: Settings) -> Database:
+    """Return the database, which is connected to when it is used."""
+    url = database_url_of(settings)
+    if is_postgres(url):
+        # asyncpg takes a while to import, and who keeps a file needs none of it.
+        from storage.postgres import Postgres  # noqa: PLC0415
+
+        return Postgres(url)
+    return Sqlite(sqlite_path(url))
+
+
+@asynccontextmanager
+async def database_for(settings: Settings) -> AsyncGenerator[Database]:
+    """Open the database at head, for a command.
+
+    Raises:
+        StorageError: It cannot be opened, or not brought to head.
+
+    """
+    await asyncio.to_thread(upgrade, database_url_of(settings))
+    database = database_of(settings)
+    try:
+        yield database
+    finally:
+        await database.aclose()
+
+
+async def ground_of(settings: Settings, stack: AsyncExitStack) -> Ground:
+    """Take a place among the processes that share the books; the stack gives it up again.
+
+    Raises:
+        StorageError: The books cannot be opened.
+
+    """
+    url = database_url_of(settings)
+    await asyncio.to_thread(upgrade, url)
+    return await _on_server(url, stack) if is_postgres(url) else await _on_file(settings, stack)
+
+
+async def _on_file(settings: Settings, stack: AsyncExitStack) -> Ground:
+    path = sqlite_path(database_url_of(settings))
+    database = Sqlite(path)
+    locks, journals = settings.data_dir / "owners", settings.data_dir / "journals"
+    owner = Owner(locks)
+    stack.callback(owner.close)
+    journal = Journal(journals / owner.id)
+    stack.callback(journal.end)
+    return Ground(
+        database=database,
+        owner=owner.id,
+        journal=journal,
+        bury=partial(bury_by_files, database, locks, journals),
+        writer_of=partial(GroupCommit, path),
+    )
+
+
+async def _on_server(url: str, stack: AsyncExitStack) -> Ground:
+    from storage.leases import Lease, bury_expired  # noqa: PLC0415 - as asyncpg
+    from storage.postgres import Postgres  # noqa: PLC0415 - same reason
+    from storage.postgres_commit import PostgresCommit  # noqa: PLC0415 - same reason
+
+    database = Postgres(url)
+    stack.push_async_callback(database.aclose)
+    lease = Lease(database, uuid4().hex)
+    await lease.take()
+    stack.push_async_callback(lease.release)
+    return Ground(
+        database=database,
+        owner=lease.owner_id,
+        journal=None,
+        bury=lambda: bury_expired(database, lambda owner: bury(owner, ())),
+        writer_of=partial(PostgresCommit, database),
+        tasks=(lease.keep,),
+    )

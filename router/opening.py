@@ -1,0 +1,186 @@
+"""What a process opens before it serves: books, accounts, the gate and its tasks; all of it is closed again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+
+from msgspec import Struct
+
+from accounts.alerts import Alerts
+from accounts.budgeted import Budgeted
+from accounts.budgeting import Budgets
+from accounts.clerk import Clerk
+from accounts.gate import Gate, Hold
+from accounts.limits import Limits
+from accounts.post import Sender, post_to
+from accounts.process_rates import ProcessRates
+from accounts.rates import FallingBack, Rates
+from accounts.rates_store import sweep_rates
+from accounts.spend_limits import SpendLimits
+from agents.local.shelf import default_models_dir
+from agents.providers.models import Models
+from metering.ledger import Ledger
+from metering.meter import Books, Meter
+from metering.reports import Reports
+from metering.tokens import Tokens
+from pricing_tables.loader import load_rates
+from router.ground import Ground, ground_of
+from router.projects import ProjectChoice
+from router.routes.completion import Completion
+from router.settings import Settings
+from router.tenancy import Tenancy, tenancy_of
+from router.turnstile import Turnstile
+from router.wiring import House
+from storage.clerk import Writer
+from storage.errors import StorageDown
+
+CLOSE_WITHIN_S = 10.0
+BURY_EVERY_S = 5.0
+SWEEP_EVERY_S = 60.0
+
+Run = Callable[[], Awaitable[None]]
+
+
+class Opened(Struct, frozen=True, kw_only=True):
+    """Everything that is open while a process serves."""
+
+    ground: Ground
+    books: Books
+    tenancy: Tenancy
+    limits: Limits
+    gate: Gate
+
+
+async def open_house(house: House, stack: AsyncExitStack) -> Opened:
+    """Open everything in the order in which one thing rests on another; the stack closes it in reverse.
+
+    Raises:
+        StorageError: The books cannot be opened.
+
+    """
+    settings = house.settings
+    ground = await ground_of(settings, stack)
+    _count_buried(house, await ground.bury())
+    tenancy = tenancy_of(settings, ground.database)
+    await tenancy.revision.look()
+    clerk = Clerk(ground.owner, lists_open=ground.lists_open)
+    tasks = (*ground.tasks, *tenancy.tasks, *_chores(house, ground))
+    await _keep_running(tasks, stack)
+    writer = ground.writer_of(clerk)
+    stack.push_async_callback(writer.close, CLOSE_WITHIN_S)
+    limits = Limits(ground.database, tenancy.revision, settings.default_rpm, settings.default_tpm)
+    gate = _gate(settings, ground, tenancy, writer, limits, stack)
+    books = await _books(house, ground, writer, stack)
+    return Opened(ground=ground, books=books, tenancy=tenancy, limits=limits, gate=gate)
+
+
+async def _keep_running(tasks: tuple[Run, ...], stack: AsyncExitStack) -> None:
+    group = await stack.enter_async_context(asyncio.TaskGroup())
+    for task in tasks:
+        stack.callback(group.create_task(_run(task)).cancel)
+
+
+async def _run(task: Run) -> None:
+    await task()
+
+
+def _gate(
+    settings: Settings, ground: Ground, tenancy: Tenancy, writer: Writer, limits: Limits, stack: AsyncExitStack
+) -> Gate:
+    rates = _rates(settings)
+    if rates is not None:
+        stack.push_async_callback(rates.aclose)
+    return Gate(
+        database=ground.database,
+        writer=writer,
+        limits=limits,
+        budgeted=Budgeted(ground.database, tenancy.revision),
+        rates=rates,
+        lists_open=ground.lists_open,
+    )
+
+
+def _rates(settings: Settings) -> Rates | None:
+    """Return where rates are counted when not in the database."""
+    if settings.valkey_url is None:
+        return None
+    from accounts.valkey_rates import ValkeyRates  # noqa: PLC0415 - its client takes a while to import
+
+    return FallingBack(ValkeyRates(settings.valkey_url), ProcessRates())
+
+
+async def _books(house: House, ground: Ground, writer: Writer, stack: AsyncExitStack) -> Books:
+    tokens = Tokens((house.settings.models_dir or default_models_dir()) / "tokenizers")
+    stack.callback(tokens.close)
+    for connection in house.connections.values():
+        stack.push_async_callback(connection.chat.aclose)
+    books = Books(house.scales, Ledger(writer, ground.journal), house.metrics, tokens)
+    stack.push_async_callback(books.drain)
+    return books
+
+
+def _chores(house: House, ground: Ground) -> tuple[Run, ...]:
+    """Return what is done now and then: burying the dead, sweeping full limits, sending the mail."""
+    database, settings = ground.database, house.settings
+
+    async def bury() -> None:
+        while True:
+            await asyncio.sleep(BURY_EVERY_S)
+            with suppress(StorageDown):
+                _count_buried(house, await ground.bury())
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            with suppress(StorageDown):
+                await database.write(lambda: sweep_rates(database.clock_ns()))
+
+    if settings.smtp_url is None or settings.mail_from is None:
+        return bury, sweep
+    return bury, sweep, Sender(database, post_to(settings.smtp_url, settings.mail_from)).run
+
+
+def _count_buried(house: House, closed: int) -> None:
+    if closed:
+        house.metrics.unmetered.labels("process_died").inc(closed)
+
+
+def completion_of(house: House, opened: Opened) -> Completion:
+    """Return the application behind `POST /completion`."""
+    policies = {name: connection.policy for name, connection in house.connections.items()}
+    most = house.settings.max_output_tokens
+
+    def models(meter: Meter, hold: Hold | None) -> Models:
+        return Models(house.switchboard, policies, meter, hold, most)
+
+    longest_s = {name: policy.total_s for name, policy in policies.items()}
+    return Completion(
+        authenticator=opened.tenancy.authenticator,
+        menu=house.menu,
+        models=models,
+        metrics=house.metrics,
+        planner=house.planner,
+        projects=ProjectChoice(opened.tenancy.projects, development=house.settings.development),
+        gate=Turnstile(opened.gate, longest_s, most, lists_open=opened.ground.lists_open),
+    )
+
+
+def state_of(house: House, opened: Opened) -> dict[str, object]:
+    """Return what routes find in the application's state, by name."""
+    tenancy, database = opened.tenancy, opened.ground.database
+    budgets = Budgets(database, house.settings.timezone)
+    return {
+        "database": database,
+        "ledger": opened.books.ledger,
+        "gate": opened.gate,
+        "authenticator": tenancy.authenticator,
+        "api_keys": tenancy.api_keys,
+        "projects": tenancy.projects,
+        "service_accounts": tenancy.service_accounts,
+        "revision": tenancy.revision,
+        "limits": opened.limits,
+        "budgets": budgets,
+        "spend_limits": SpendLimits(budgets, load_rates()),
+        "reports": Reports(database),
+        "alerts": Alerts(database),
+    }
