@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from secrets import token_hex
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -12,12 +11,13 @@ from accounts import budgets_store as store
 from accounts.budgets import Budget, BudgetChange, BudgetState, NewBudget, checked
 from accounts.budgets_store import Asked
 from accounts.errors import BudgetUnknown
+from accounts.ids import new_id
 from accounts.revision import CHANGED, FRESH_FOR_S
 from accounts.spending import spent_in
 from accounts.windows import window_at
 from storage.script import Database, Script, T, Write
 
-ID_BYTES = 12
+PREFIX = "bud_"
 
 
 class Page(Struct, frozen=True):
@@ -54,7 +54,7 @@ class Budgets:
         """
         budget = checked(
             Budget(
-                id=new_id(),
+                id=new_id(PREFIX),
                 scope=new.scope,
                 scope_id=new.scope_id or "",
                 unit=new.unit,
@@ -146,7 +146,8 @@ class Budgets:
 
     async def write(self, script: Callable[[], Script[T]]) -> T:
         """Run a script that changes budgets; return when no process goes by what was before."""
-        result = await self._database.write(script)
+        # Alone: a request that is settled meanwhile is in the sum of the books, or is charged to what is new.
+        result = await self._database.write_alone(script)
         # Nobody can be asked whether he has noticed; but whoever has not looked for so long asks the database.
         await asyncio.sleep(self.noticed_s)
         return result
@@ -159,11 +160,6 @@ class Budgets:
         yield Write(store.PUT_WINDOW, [store.window_row(budget, window, amount)])
         yield CHANGED
         return (yield from store.states([budget], moment))[0]
-
-
-def new_id() -> str:
-    """Return an id that no other budget has."""
-    return f"bud_{token_hex(ID_BYTES)}"
 
 
 def found(budget_id: str, budget: Budget | None) -> Budget:

@@ -110,28 +110,6 @@ def decided(rates: Sequence[Rate], taken: Sequence[int], waits: Sequence[int]) -
 def give_back(tat_ns: int, rate_per_minute: int, unused: int) -> int:
     """Return the arrival time of a counter as if `unused` of what was taken of it had not been.
 
-    See `unused` for how much may be given back.
+    What came back by itself in the meantime is not to be given back again.
     """
     return tat_ns - step_ns(rate_per_minute) * min(unused, rate_per_minute)
-
-
-def unused(verdict: Verdict, tokens: int, elapsed_ns: int) -> tuple[Rate, ...]:
-    """Return what to give back of the tokens that a request took, its `cost` being that amount.
-
-    What came back by itself in the meantime is not given back a second time.
-
-    Args:
-        verdict: What `take` said when the request was let in.
-        tokens: What it used in the end.
-        elapsed_ns: How long ago it was let in.
-
-    """
-    spare: list[Rate] = []
-    for level in verdict.levels:
-        rate = level.rate
-        if rate.counter.startswith(TOKENS):
-            still_taken = max(0, level.reset_ns - elapsed_ns) // step_ns(rate.per_minute)
-            amount = min(charge(rate) - tokens, still_taken)
-            if amount > 0:
-                spare.append(Rate(rate.counter, rate.per_minute, amount))
-    return tuple(spare)

@@ -4,56 +4,25 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
 
 from msgspec import Struct, json
+from msgspec.structs import replace
 
 from accounts import keys_store
 from accounts.errors import AccountForbidden, LifeInvalid, LifeTooLong
 from accounts.ids import new_id
+from accounts.key import OF_PROJECTS, PREFIXES, Key, Kind, MintedKey, OpenKey, iso, key_of, masked, row_of
 from accounts.pages import Cut, Page
-from accounts.scopes import Scopes, scopes_of
-from accounts.service_accounts import checked_name
-from storage.script import Database
+from accounts.scopes import Scopes
+from accounts.service_accounts import ServiceAccount, checked_name, new_account
+from accounts.service_accounts import insert as insert_account
+from storage.script import Database, Script
+from storage.statement import Row
 
-Kind = Literal["project", "prompt", "admin"]
-PREFIXES: dict[Kind, str] = {"project": "sk-proj-", "prompt": "sk_", "admin": "sk-admin-"}
-OF_PROJECTS: tuple[Kind, ...] = ("project", "prompt")
-ORGANIZATION = ""  # the project of keys that have none
 RANDOM_BYTES = 36
 LONGEST_LIFE_S = 31_536_000
 LONGEST_GRACE_S = 30 * 24 * 3600
 MARK_LETTERS = 16  # of a digest in hexadecimal: enough to tell the values of one key apart, useless to find one
-
-
-class Key(Struct, frozen=True, kw_only=True):
-    """A key as it may be shown; times in UTC, `project_id` is '' for an admin key."""
-
-    id: str
-    kind: Kind
-    project_id: str
-    service_account_id: str | None
-    name: str
-    masked: str
-    scopes: Scopes
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-
-
-class MintedKey(Struct, frozen=True):
-    """A key with its value, which is shown this once."""
-
-    key: Key
-    value: str
-
-
-class OpenKey(Struct, frozen=True):
-    """A key that a credential opens now, until `expires_at`; `mark` tells which of its values did."""
-
-    key: Key
-    mark: str
-    expires_at: datetime | None
 
 
 class Giver(Struct, frozen=True):
@@ -101,6 +70,29 @@ class Keys:
             ProjectUnknown, ServiceAccountUnknown: There is no such open project, or service account in it.
 
         """
+        minted, row = self._draft(new, giver)
+        await self._database.write(lambda: keys_store.insert(row, new.project_id, new.service_account_id))
+        return minted
+
+    async def create_with_account(self, name: str, new: NewKey) -> tuple[ServiceAccount, MintedKey]:
+        """Make a service account and its first key, both or neither.
+
+        Raises:
+            NameInvalid, LifeInvalid, ProjectUnknown: As above.
+
+        """
+        account = new_account(name)
+        minted, row = self._draft(replace(new, service_account_id=account.id), None)
+
+        def script() -> Script[None]:
+            yield from insert_account(account, new.project_id)
+            yield from keys_store.insert(row, new.project_id, account.id)
+
+        await self._database.write(script)
+        return account, minted
+
+    def _draft(self, new: NewKey, giver: Giver | None) -> tuple[MintedKey, Row]:
+        """Return a key that is not written yet, and its row."""
         name = checked_name(new.name)
         now = datetime.now(UTC)
         expires_at = _end_of(now, new.life_s)
@@ -120,9 +112,7 @@ class Keys:
             expires_at=expires_at,
             last_used_at=None,
         )
-        row = (*_row_of(key), self.digest(value))
-        await self._database.write(lambda: keys_store.insert(row, key.project_id, key.service_account_id))
-        return MintedKey(key, value)
+        return MintedKey(key, value), (*row_of(key), self.digest(value))
 
     async def open(self, value: str) -> OpenKey | None:
         """Return the key that this value opens now.
@@ -133,7 +123,7 @@ class Keys:
         """
         digest = self.digest(value)
         now = datetime.now(UTC)
-        found = await self._database.read(lambda: keys_store.by_digests((digest,), _iso(now)))
+        found = await self._database.read(lambda: keys_store.by_digests((digest,), iso(now)))
         return _opened(found, digest[:MARK_LETTERS], now)
 
     async def reopen(self, key_id: str, mark: str) -> OpenKey | None:
@@ -146,7 +136,7 @@ class Keys:
         now = datetime.now(UTC)
         if len(mark) != MARK_LETTERS:
             return None
-        found = await self._database.read(lambda: keys_store.by_value_mark(key_id, mark, _iso(now)))
+        found = await self._database.read(lambda: keys_store.by_value_mark(key_id, mark, iso(now)))
         return _opened(found, mark, now)
 
     async def find(self, key_id: str, project_id: str, kinds: Sequence[Kind] = OF_PROJECTS) -> Key:
@@ -156,12 +146,21 @@ class Keys:
             KeyUnknown: There is none; somebody else's key is none.
 
         """
-        return _key(await self._database.read(lambda: keys_store.find(key_id, project_id, kinds)))
+        return key_of(await self._database.read(lambda: keys_store.find(key_id, project_id, kinds)))
+
+    async def find_anywhere(self, key_id: str) -> Key:
+        """Return a key that is not revoked, whosever it is: for whoever sits at the machine.
+
+        Raises:
+            KeyUnknown: There is none.
+
+        """
+        return key_of(await self._database.read(lambda: keys_store.anywhere(key_id)))
 
     async def page(self, project_id: str, cut: Cut, kinds: Sequence[Kind] = OF_PROJECTS) -> Page[Key]:
         """Return some keys that are not revoked, by age."""
         page = await self._database.read(lambda: keys_store.listed(project_id, kinds, cut))
-        return Page([_key(row) for row in page.rows], page.has_more)
+        return Page([key_of(row) for row in page.rows], page.has_more)
 
     async def revoke(self, key_id: str, project_id: str, kinds: Sequence[Kind] = OF_PROJECTS) -> None:
         """End a key at once and for good.
@@ -170,7 +169,7 @@ class Keys:
             KeyUnknown: There is none.
 
         """
-        now = _iso(datetime.now(UTC))
+        now = iso(datetime.now(UTC))
         await self._database.write(lambda: keys_store.revoke(key_id, project_id, kinds, now))
 
     async def rotate(self, key_id: str, project_id: str, grace_s: int) -> MintedKey:
@@ -185,15 +184,15 @@ class Keys:
         """
         if not 0 <= grace_s <= LONGEST_GRACE_S:
             raise LifeInvalid(f"a grace is 0 to {LONGEST_GRACE_S} seconds", param="grace_seconds")
-        key = await self.find(key_id, project_id)
+        key = await self.find(key_id, project_id, (*OF_PROJECTS, "admin"))
         value = _new_value(key.kind)
         fresh = (self.digest(value), masked(key.kind, value))
         now = datetime.now(UTC)
         ends_at = _end_of(now, grace_s) if grace_s else now
         row = await self._database.write(
-            lambda: keys_store.rotate(key_id, project_id, fresh, _iso(now), _iso(ends_at or now))
+            lambda: keys_store.rotate(key_id, project_id, fresh, iso(now), iso(ends_at or now))
         )
-        return MintedKey(_key(row), value)
+        return MintedKey(key_of(row), value)
 
     async def change(self, key_id: str, project_id: str, scopes: Scopes | None, life_s: int | None) -> Key:
         """Replace the scopes of a project's key, its end, or both; None leaves what is there.
@@ -205,14 +204,9 @@ class Keys:
         now = datetime.now(UTC)
         end, listed = _end_of(now, life_s), None if scopes is None else json.encode(scopes.listed()).decode()
         row = await self._database.write(
-            lambda: keys_store.change(key_id, project_id, listed, None if end is None else _iso(end), _iso(now))
+            lambda: keys_store.change(key_id, project_id, listed, None if end is None else iso(end), iso(now))
         )
-        return _key(row)
-
-
-def masked(kind: Kind, value: str) -> str:
-    """Return what is shown of a key ever after: its prefix and its last letters."""
-    return f"sk_***{value[-6:]}" if kind == "prompt" else f"{PREFIXES[kind]}…{value[-4:]}"
+        return key_of(row)
 
 
 def _new_value(kind: Kind) -> str:
@@ -247,41 +241,7 @@ def _within(giver: Giver, new: NewKey, expires_at: datetime | None) -> tuple[Sco
 def _opened(found: keys_store.Found | None, mark: str, now: datetime) -> OpenKey | None:
     if found is None:
         return None
-    key = _key(found[0])
+    key = key_of(found[0])
     ends = [end for end in (key.expires_at, found[1] and datetime.fromisoformat(found[1])) if end]
     expires_at = min(ends, default=None)
     return None if expires_at is not None and expires_at <= now else OpenKey(key, mark, expires_at)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds")
-
-
-def _row_of(key: Key) -> tuple[str | None, ...]:
-    return (
-        key.id,
-        key.kind,
-        key.project_id,
-        key.service_account_id,
-        key.name,
-        key.masked,
-        json.encode(key.scopes.listed()).decode(),
-        _iso(key.created_at),
-        key.expires_at and _iso(key.expires_at),
-    )
-
-
-def _key(row: tuple[Any, ...]) -> Key:
-    """Read a row: the store's columns, then the last use."""
-    return Key(
-        id=row[0],
-        kind=row[1],
-        project_id=row[2],
-        service_account_id=row[3],
-        name=row[4],
-        masked=row[5],
-        scopes=scopes_of(json.decode(row[6], type=list[str])),
-        created_at=datetime.fromisoformat(row[7]),
-        expires_at=row[8] and datetime.fromisoformat(row[8]),
-        last_used_at=row[9] and datetime.fromisoformat(row[9]),
-    )

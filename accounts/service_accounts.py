@@ -37,16 +37,8 @@ class ServiceAccounts:
             NameInvalid: The name is empty or too long.
 
         """
-        made = ServiceAccount(new_id("sa_"), checked_name(name), datetime.now(UTC))
-
-        def script() -> Script[None]:
-            yield from keys_store.open_project(project_id)
-            yield Query(
-                "INSERT INTO service_accounts (id, project_id, name, created_at) VALUES (?, ?, ?, ?)",
-                (made.id, project_id, made.name, made.created_at.isoformat(timespec="microseconds")),
-            )
-
-        await self._database.write(script)
+        made = new_account(name)
+        await self._database.write(lambda: insert(made, project_id))
         return made
 
     async def find(self, account_id: str, project_id: str) -> ServiceAccount:
@@ -94,6 +86,25 @@ class ServiceAccounts:
             yield CHANGED
 
         await self._database.write(script)
+
+
+def new_account(name: str) -> ServiceAccount:
+    """Return a service account that is not written yet.
+
+    Raises:
+        NameInvalid: As below.
+
+    """
+    return ServiceAccount(new_id("sa_"), checked_name(name), datetime.now(UTC))
+
+
+def insert(made: ServiceAccount, project_id: str) -> Script[None]:
+    """Add a service account to an open project."""
+    yield from keys_store.open_project(project_id)
+    yield Query(
+        "INSERT INTO service_accounts (id, project_id, name, created_at) VALUES (?, ?, ?, ?)",
+        (made.id, project_id, made.name, made.created_at.isoformat(timespec="microseconds")),
+    )
 
 
 def checked_name(name: str) -> str:

@@ -8,10 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from accounts import budgets_store as store
-from accounts.budgeting import Budgets, Page, new_id
+from accounts.budgeting import PREFIX, Budgets, Page
 from accounts.budgets import SMALLEST, Budget, BudgetState, Scope, checked
 from accounts.budgets_store import Asked
 from accounts.errors import SpendAlertUnknown, SpendLimitUnknown
+from accounts.ids import new_id
 from accounts.revision import CHANGED
 from pricing_tables.exchange import Rates
 from storage.script import Script
@@ -191,7 +192,7 @@ class SpendLimits:
 
     def _new(self, owner: Owner, threshold: Threshold) -> Budget:
         budget = Budget(
-            id=new_id(),
+            id=new_id(PREFIX),
             scope=owner.scope,
             scope_id=owner.scope_id,
             unit="EUR",

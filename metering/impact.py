@@ -87,6 +87,11 @@ def compile_impact(model: Model) -> ImpactOf:
             return _Unknown()
 
 
+def grid_kg_per_kwh(zone: str | None, method: str | None) -> float | None:
+    """Return the kgCO2eq of a kWh in a zone, where the method is that of the installed library and knows it."""
+    return getattr(electricity_mixes.find_electricity_mix(zone), "gwp", None) if zone and method == METHOD else None
+
+
 class _Deployment(NamedTuple):
     """What EcoLogits asks of a model and its data centre: billions of parameters, seconds, L/kWh."""
 

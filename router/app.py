@@ -4,32 +4,51 @@ import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from threading import Thread
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from msgspec import json
 
 from metering.middleware import Metered
-from router.auth import GUARDS, require_admin, require_credential
+from router.auth import GUARDS, Connection, require_admin, require_any_credential, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
 from router.opening import completion_of, open_house, state_of
-from router.routes import books, budgets, completion, discovery, health, spend_limits, tokens
+from router.routes import (
+    admin_keys,
+    admin_projects,
+    alerts,
+    books,
+    budgets,
+    completion,
+    discovery,
+    health,
+    limits,
+    project_keys,
+    projects,
+    prompt_keys,
+    reports,
+    service_accounts,
+    spend_limits,
+    tokens,
+)
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
 from router.tenancy import tokens_of
 from router.wiring import House, build
 
 LOCAL_VARIABLE = "_ROUTER_LOCAL"  # how the parent process tells its workers where the embedded models are
-COLD_ROUTES = (
+Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+# Who may call which cold route; paths of one list are in no other.
+USER_ROUTES = (
     tokens.issue_token,
-    tokens.verify_token,
     discovery.list_models,
     discovery.list_agents,
     discovery.list_equivalences,
@@ -39,7 +58,19 @@ COLD_ROUTES = (
     books.usage,
     describe,
 )
-ADMIN_ROUTES = (*budgets.ROUTES, *spend_limits.ROUTES)
+KNOWN_ROUTES = (tokens.verify_token, *projects.ROUTES, *prompt_keys.ROUTES)
+ADMIN_ROUTES = (
+    *admin_keys.ROUTES,
+    *admin_projects.ROUTES,
+    *project_keys.ROUTES,
+    *service_accounts.ROUTES,
+    *budgets.ROUTES,
+    *spend_limits.ROUTES,
+    *limits.ROUTES,
+    *reports.ROUTES,
+    alerts.list_alerts,
+)
+COLD_ROUTES = (*USER_ROUTES, *KNOWN_ROUTES, *ADMIN_ROUTES)
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
@@ -71,8 +102,9 @@ def create_app(house: House) -> Front:
     """Make the application around a house."""
     application = Litestar(
         route_handlers=[
-            Router("/", route_handlers=COLD_ROUTES, guards=[require_credential], middleware=[Frame()]),
-            Router("/", route_handlers=ADMIN_ROUTES, guards=[require_admin], middleware=[Frame()]),
+            _guarded(USER_ROUTES, require_credential),
+            _guarded(KNOWN_ROUTES, require_any_credential),
+            _guarded(ADMIN_ROUTES, require_admin),
         ],
         exception_handlers={Exception: answer_error},
         lifespan=[_lifespan],
@@ -83,6 +115,10 @@ def create_app(house: House) -> Front:
     check_routes(application)
     front = application.state.front = Front(application)
     return front
+
+
+def _guarded(routes: Sequence[HTTPRouteHandler], guard: Guard) -> Router:
+    return Router("/", route_handlers=routes, guards=[guard], middleware=[Frame()])
 
 
 def _state(house: House) -> State:

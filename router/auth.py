@@ -10,7 +10,9 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
-from accounts.keys import PREFIXES, Keys, OpenKey
+from accounts.gate import Gate
+from accounts.key import PREFIXES, OpenKey
+from accounts.keys import Keys
 from accounts.last_uses import LastUses
 from accounts.projects import DEFAULT_PROJECT
 from accounts.revision import Revision
@@ -24,6 +26,7 @@ LONGEST_CREDENTIAL = 4096  # bytes; ours have under 500
 MOST_REMEMBERED = 10_000
 TOKEN_DOTS = 2
 ADMIN = "admin"
+VERDICT = "verdict"  # in the state of a request: how its rate limits stand
 NEVER = 1 << 53
 UNRESTRICTED = Scopes()
 KNOWN_PREFIXES = tuple(sorted(PREFIXES.values(), key=len, reverse=True))
@@ -246,13 +249,17 @@ async def require_credential(connection: Connection, handler: BaseRouteHandler) 
     """Guard every route that does not say `public`: any credential but an admin key."""
     if handler.opt.get("public"):
         return
-    refuse_admin(await _identify(connection), connection.scope["headers"])
+    principal = await _identify(connection)
+    refuse_admin(principal, connection.scope["headers"])
+    await _knock(connection, principal)
 
 
 async def require_any_credential(connection: Connection, handler: BaseRouteHandler) -> None:
     """Guard a route for every caller that is known, administrators too."""
     del handler
-    await _identify(connection)
+    principal = await _identify(connection)
+    if principal.kind != ADMIN:
+        await _knock(connection, principal)
 
 
 async def require_admin(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -270,3 +277,9 @@ async def _identify(connection: Connection) -> Principal:
     authenticator: Authenticator = connection.app.state.authenticator
     principal = connection.scope["user"] = await authenticator.principal(connection.scope["headers"])
     return principal
+
+
+async def _knock(connection: Connection, principal: Principal) -> None:
+    """Count the request against the limits of whoever calls; its answer tells how they stand."""
+    gate: Gate = connection.app.state.gate
+    connection.scope["state"][VERDICT] = await gate.knock(principal.project_id, principal.key_id)

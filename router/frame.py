@@ -8,10 +8,14 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from accounts.gcra import Verdict
 from metering.middleware import new_request_id
 from metering.prometheus import OTHER, Metrics
+from router.auth import VERDICT
 from router.errors import Refused, answer_to, log_unforeseen
 from router.families import Family, family_of
+from router.limit_headers import limit_headers
+from router.limited import count_limited
 
 
 class Frame(ASGIMiddleware):
@@ -28,6 +32,9 @@ class Frame(ASGIMiddleware):
         async def count(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableScopeHeaders(message)["x-request-id"] = request_id
+                verdict: Verdict | None = scope["state"].get(VERDICT)
+                if verdict is not None and verdict.levels:
+                    message["headers"] = [*message["headers"], *limit_headers(verdict, family_of(scope["path"]))]
                 metrics.count_request(route, method, message["status"])
             await send(message)
 
@@ -40,6 +47,7 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     known = _known(error, family)
     request_id: str = request.scope["state"].get("request_id") or new_request_id()
     answer = answer_to(known, request_id, family)
+    count_limited(known, request.app.state.metrics)
     if answer.code == "internal":
         log_unforeseen(known, request_id)
     if "request_id" not in request.scope["state"]:

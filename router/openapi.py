@@ -1,5 +1,6 @@
 """The OpenAPI document: the cold routes as they are, and a twin of the raw one that is never called."""
 
+import re
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -15,11 +16,13 @@ from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from metering.receipt import Receipt, UsageSums
-from router.families import Problem
+from router.families import F1, F2, F3, Failure, OpenAIProblem, Problem, family_of
 from router.requests import CompletionRequest
 
 TITLE = "CAPL Routeur IA API"
 VERSION = "1.0.0"
+SHAPES = {F1: Problem, F2: Failure, F3: OpenAIProblem}
+PARAMETER = re.compile(r":\w+\}")
 REFUSALS = (400, 401, 404, 413, 415, 429, 502, 503, 504)
 STREAM_DOC = (
     "With `stream: true` the answer is `text/event-stream`: lines `data: {json}` with `content`, `done` and "
@@ -84,23 +87,43 @@ def document(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
     handlers = [*routes, complete]
     twin = Litestar(route_handlers=handlers, openapi_config=config, logging_config=None, plugins=[ExactNumbers()])
     schema = twin.openapi_schema.to_schema()
-    _say_what_the_framework_cannot(schema["paths"], routes)
+    _say_what_the_framework_cannot(schema, routes)
     return msgspec.json.format(msgspec.json.encode(schema), indent=2)
 
 
-def _say_what_the_framework_cannot(paths: dict[str, Any], routes: tuple[HTTPRouteHandler, ...]) -> None:
-    """Mark what is public, give every refusal its one shape, and name the second form of an answer."""
+def _say_what_the_framework_cannot(document: dict[str, Any], routes: tuple[HTTPRouteHandler, ...]) -> None:
+    """Mark what is public, say what bodies hold, give every refusal its shape, name the second form of an answer."""
+    paths = document["paths"]
     answers = paths["/completion"]["post"]["responses"]
     answers["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    shapes = [route.opt["body"] for route in routes if "body" in route.opt]
+    references, described = msgspec.json.schema_components(
+        [*SHAPES.values(), *shapes], ref_template="#/components/schemas/{name}"
+    )
+    document["components"]["schemas"] |= described
+    refusals = dict(zip(SHAPES, references, strict=False))
+    bodies = dict(zip(shapes, references[len(SHAPES) :], strict=True))
     for route in routes:
         for path in route.paths:
-            for operation in paths[path].values():
-                if "400" in operation["responses"]:
-                    operation["responses"]["400"] = answers["400"]
-                if route.opt.get("public"):
-                    operation["security"] = []
-                else:
-                    operation["responses"]["401"] = answers["401"]
+            shown = PARAMETER.sub("}", path)
+            for method in route.http_methods:
+                _describe(paths[shown][method.lower()], route, refusals[family_of(path)], bodies)
+
+
+def _describe(
+    operation: dict[str, Any], route: HTTPRouteHandler, refusal: dict[str, Any], bodies: dict[type, dict[str, Any]]
+) -> None:
+    """Say of one operation what the framework cannot know."""
+    told = {"description": "Refused", "content": {"application/json": {"schema": refusal}}}
+    body = bodies.get(route.opt.get("body", type(None)))
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    if body is not None or "400" in operation["responses"]:
+        operation["responses"]["400"] = told
+    if route.opt.get("public"):
+        operation["security"] = []
+    else:
+        operation["responses"]["401"] = told
 
 
 @get("/openapi.json", tags=["discovery"])

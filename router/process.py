@@ -3,13 +3,16 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Never, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from router.settings import Settings, SettingsWrong, load_settings
 from storage.script import Database
+
+if TYPE_CHECKING:
+    from router.tenancy import Tenancy
 
 T = TypeVar("T")
 WRONG = 2  # the exit status of a refusal to start
@@ -36,6 +39,14 @@ def on_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) ->
     from router.ground import database_for  # noqa: PLC0415 - `--help` must be quick
 
     return _on(database_for(settings), work)
+
+
+def with_accounts(work: "Callable[[Tenancy], Awaitable[T]]") -> T:
+    """Do something with keys and projects, beside a running gateway or without one."""
+    from router.tenancy import tenancy_of  # noqa: PLC0415 - `--help` must be quick
+
+    settings = settings_of_process()
+    return on_database(settings, lambda database: work(tenancy_of(settings, database)))
 
 
 def on_books_as_they_are(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
@@ -68,3 +79,19 @@ def _on(opening: AbstractAsyncContextManager[Database], work: Callable[[Database
         refuse([str(refusal)])
     except StorageError as down:
         refuse([f"ROUTER_DATABASE_URL: the books cannot be reached: {down}"])
+
+
+def print_json(rows: Sequence[object]) -> None:
+    """Print one JSON object a line."""
+    from msgspec import json  # noqa: PLC0415 - `--help` must be quick
+
+    sys.stdout.writelines(json.encode(row).decode() + "\n" for row in rows)
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print columns for a person to read; what is not known is a dash."""
+    texts = [[str(head) for head in heads], *[["-" if cell is None else str(cell) for cell in row] for row in rows]]
+    widths = [max(len(line[column]) for line in texts) for column in range(len(heads))]
+    for line in texts:
+        padded = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write(padded.rstrip() + "\n")

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
-from accounts.keys import PREFIXES, Keys
+from accounts.key import PREFIXES
+from accounts.keys import Keys
 from accounts.last_uses import LastUses
 from accounts.projects import Projects
 from accounts.revision import Revision

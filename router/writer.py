@@ -3,7 +3,6 @@
 import time
 
 from accounts.gate import Hold
-from agents.errors import ProviderBusy
 from metering.meter import Meter
 from metering.middleware import Scope, Send
 from metering.prometheus import Metrics
@@ -12,6 +11,7 @@ from router.budget_headers import budget_headers
 from router.errors import answer_to, fault_of
 from router.framing import KEEP_ALIVE, Framing
 from router.limit_headers import our_headers
+from router.limited import count_limited
 from router.line import line_of
 from storage.errors import StorageError
 
@@ -52,8 +52,7 @@ class Writer:
         body = answer.body
         headers = [*answer.headers, (b"content-length", str(len(body)).encode()), *_figures(self._meter.receipt)]
         headers += self._standing()
-        if isinstance(error, ProviderBusy):
-            self._metrics.ratelimited.labels("provider").inc()
+        count_limited(error, self._metrics)
         await self._respond(answer.status, headers, body)
 
     async def body(self, body: bytes, receipt: Receipt) -> None:

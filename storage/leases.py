@@ -61,8 +61,13 @@ class Lease:
         self._until = began + self._seconds
         return lived
 
-    async def keep(self) -> None:
-        """Renew again and again, until cancelled."""
+    async def keep(self, revived: Callable[[], None] = lambda: None) -> None:
+        """Renew again and again, until cancelled.
+
+        Args:
+            revived: Called when this process was buried meanwhile: what it holds is no longer written anywhere.
+
+        """
         while True:
             await asyncio.sleep(self._seconds / 3)
             with suppress(StorageDown):
@@ -73,6 +78,7 @@ class Lease:
                         self.owner_id,
                         self._seconds,
                     )
+                    revived()
 
     async def release(self) -> None:
         """End the lease now; what is still owned is buried by whoever comes by.

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from time import monotonic, monotonic_ns, time_ns
 
 from storage.errors import OutcomeUnknown, StorageDown
-from storage.postgres_session import WRITE, WRITE_ALONE, CommitLost, Session
+from storage.postgres_session import ANSWER_SECONDS, WRITE, WRITE_ALONE, CommitLost, Session
 from storage.postgres_sql import Conflict
 from storage.script import Script, T
 
@@ -73,14 +73,17 @@ class Postgres:
                     return await session.read(script())
         raise StorageDown("the connection was lost again and again")
 
-    async def session(self) -> Session:
+    async def session(self, answer_seconds: float = ANSWER_SECONDS) -> Session:
         """Return a connection of the caller's own, and learn what time it is there.
+
+        Args:
+            answer_seconds: After how long without an answer the server counts as lost.
 
         Raises:
             StorageDown: The server cannot be reached.
 
         """
-        session = await Session.open(self._url)
+        session = await Session.open(self._url, answer_seconds)
         try:
             await self._calibrate(session)
             await session.tidy()

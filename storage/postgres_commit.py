@@ -18,6 +18,7 @@ _MOST_AT_ONCE = 1_000
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _PATIENCE = 4.0
+_ANSWER_SECONDS = 4.0  # as patience: a server that hangs is told no later than one that is away
 _TRIES = 5
 _PROBE = Query("SELECT 1")
 
@@ -38,6 +39,7 @@ class PostgresCommit:
         *,
         most_waiting: int = _MOST_WAITING,
         patience_seconds: float = _PATIENCE,
+        answer_seconds: float = _ANSWER_SECONDS,
     ) -> None:
         """Start the writer on the running event loop.
 
@@ -46,8 +48,10 @@ class PostgresCommit:
             clerk: Who makes transactions of what is handed over.
             most_waiting: How many units may wait before those that are not durable are refused.
             patience_seconds: After how long who waits for a durable unit is told that it is not in yet.
+            answer_seconds: After how long without an answer the server counts as lost.
 
         """
+        self._answer_seconds = answer_seconds
         self._database = database
         self._clerk = clerk
         self._most_waiting = most_waiting
@@ -84,8 +88,8 @@ class PostgresCommit:
         Returns:
             A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database
             refuses the unit itself, and StorageDown when it could not be written: at once if it is not durable,
-            when patience ends if it is; it is then still kept and tried again. One that was on its way when the
-            server was lost may be in all the same.
+            when patience ends if it is; it is then still kept and tried again. One that is not durable and was in a
+            commit when the server was lost is told once it is known whether it is in.
 
         """
         future = asyncio.get_running_loop().create_future()
@@ -156,7 +160,8 @@ class PostgresCommit:
         await self._rest()
 
     async def _rest(self) -> None:
-        self._waiting.disappoint(self._units, self._patience_seconds)
+        durable = [handed for handed in self._units + self._queue if handed.durable]
+        self._waiting.disappoint(durable, self._patience_seconds)
         self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
         await asyncio.sleep(self._pause)
 
@@ -205,12 +210,11 @@ class PostgresCommit:
             waits = [handed for handed in self._queue if not handed.durable]
             self._queue = [handed for handed in self._queue if handed.durable]
             self._waiting.refuse(waits, StorageDown())
-            self._waiting.disappoint(self._queue, self._patience_seconds)
             await self._rest()
 
     async def _connected(self) -> Session:
         if self._session is None or self._session.closed:
-            self._session = await self._database.session()
+            self._session = await self._database.session(self._answer_seconds)
         return self._session
 
 

@@ -10,15 +10,15 @@ from uuid import uuid4
 import asyncpg
 
 from storage.errors import OutcomeUnknown, StorageDown
-from storage.postgres_sql import FAILURES, Conflict, is_certain, meaning, one_row, text_of, text_of_failure
+from storage.postgres_sql import FAILURES, Conflict, is_certain, is_demoted, meaning, one_row, text_of, text_of_failure
 from storage.script import Query, Rows, Script, T, Write
 from storage.statement import Row, Statement
 
 CONNECT_SECONDS = 3.0
 _STATEMENT_MS = 10_000
 _LOCK_MS = 3_000
-_IDLE_MS = 10_000  # a process that was frozen in a transaction must not keep others waiting
-_COMMAND_SECONDS = 12.0  # of a server that no longer answers; longer than any statement may take
+_IDLE_MS = 2_000  # who froze in a transaction loses its locks before those who wait for them give up
+ANSWER_SECONDS = 12.0  # longer than any statement may take
 _CACHED_STATEMENTS = 512
 _WRITERS = 5_707_126_208  # the advisory lock of all who write
 _KEPT_NS = 7 * 86_400 * 10**9
@@ -63,8 +63,12 @@ class Session:
         self._number = 0
 
     @classmethod
-    async def open(cls, url: str) -> "Session":
+    async def open(cls, url: str, answer_seconds: float = ANSWER_SECONDS) -> "Session":
         """Connect.
+
+        Args:
+            url: Where to.
+            answer_seconds: After how long without an answer the server counts as lost.
 
         Raises:
             StorageDown: The server cannot be reached, or does not let us in.
@@ -80,7 +84,7 @@ class Session:
             connection = await asyncpg.connect(
                 url,
                 timeout=CONNECT_SECONDS,
-                command_timeout=_COMMAND_SECONDS,
+                command_timeout=answer_seconds,
                 statement_cache_size=_CACHED_STATEMENTS,
                 server_settings=settings,
             )
@@ -215,6 +219,8 @@ class Session:
             self._connection.terminate()
             raise StorageDown("the server does not answer") from cause
         except FAILURES as cause:
+            if is_demoted(cause):
+                self._connection.terminate()
             raise (Conflict(text_of_failure(cause)) if self.closed else meaning(cause)) from cause
         finally:
             await self._roll_back()

@@ -58,6 +58,11 @@ def is_certain(failure: BaseException) -> bool:
     return isinstance(failure, _CERTAIN)
 
 
+def is_demoted(failure: BaseException) -> bool:
+    """Say whether the server no longer takes writes, so that the next connection may find the one that does."""
+    return isinstance(failure, pg.ReadOnlySQLTransactionError)
+
+
 def meaning(failure: BaseException) -> StorageDown | UnitRefused:
     """Return what a failure on a connection that is still open means to who asked.
 

@@ -71,4 +71,5 @@ def _as_json_line(work: Work) -> str:
         {"action": statement.action, "table": statement.table, "row": dict(zip(statement.columns, row, strict=True))}
         for statement, row in work
     ]
-    return json.dumps({"level": "error", "event": "unwritten", "work": rows}) + "\n"
+    # Bytes are what was answered to somebody: no figure, and not for a log.
+    return json.dumps({"level": "error", "event": "unwritten", "work": rows}, default=lambda _: None) + "\n"

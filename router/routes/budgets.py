@@ -71,7 +71,7 @@ async def create_budget(request: Request[Any, Any, Any]) -> Response[bytes]:
 @get(PATH, tags=["budgets"], responses=answers(BudgetList))
 async def list_budgets(
     request: Request[Any, Any, Any],
-    scope: FromQuery[Scope | None] = None,
+    owner: Annotated[Scope | None, QueryParameter(name="scope")] = None,
     scope_id: FromQuery[str | None] = None,
     unit: FromQuery[Unit | None] = None,
     kind: FromQuery[Kind | None] = None,
@@ -79,7 +79,7 @@ async def list_budgets(
     after: FromQuery[str | None] = None,
 ) -> Response[bytes]:
     """List budgets, oldest first."""
-    asked = Asked(scope=scope, scope_id=scope_id, unit=unit, kind=kind, limit=limit, after=after)
+    asked = Asked(scope=owner, scope_id=scope_id, unit=unit, kind=kind, limit=limit, after=after)
     page = await _budgets(request).list(asked)
     views = [view_of(state) for state in page.states]
     first, last = (views[0].id, views[-1].id) if views else (None, None)

@@ -8,6 +8,7 @@ from litestar import Request, Response, get
 from litestar.params import FromQuery
 from msgspec import Struct
 
+from accounts.gate import Gate
 from agents.providers.reach import Reach, reach_all
 from metering.ledger import Ledger
 from metering.prometheus import CONTENT_TYPE, Metrics
@@ -34,7 +35,8 @@ async def health(request: Request[Any, Any, Any], deep: FromQuery[bool] = False)
     state = request.app.state
     ledger: Ledger = state.ledger
     providers = await reach_all(state.base_urls) if deep else None
-    sound = ledger.healthy and not (providers and "down" in providers.values())
+    gate: Gate = state.gate
+    sound = ledger.healthy and gate.healthy and not (providers and "down" in providers.values())
     return Health(
         status="healthy" if sound else "degraded",
         version=VERSION,

@@ -10,7 +10,8 @@ import msgspec
 from litestar import Request, get, post
 from msgspec import Struct
 
-from accounts.keys import Keys, OpenKey
+from accounts.key import OpenKey
+from accounts.keys import Keys
 from router.access_tokens import TOKEN_TTL_S, AccessTokens
 from router.auth import ADMIN, NEVER, Principal, masked
 from router.bodies import body_of
@@ -65,7 +66,7 @@ async def issue_token(request: Request[Any, Any, Any]) -> TokenAnswer:
         anonymous: bool = state.anonymous_tokens
         if anonymous and is_local_caller(request.scope["client"], request.scope["headers"]):
             return TokenAnswer(tokens.issue(ANONYMOUS), "bearer", TOKEN_TTL_S)
-        raise _refused(request, "")
+        raise Refused("unauthorized")
     client_id, secret = presented
     keys: Keys = state.api_keys
     opened = await keys.open(secret)

@@ -12,18 +12,23 @@ class Wire:
     """Passes bytes on, both ways; the next commit is cut as `cut` says.
 
     `unsent`: the server never sees it. `unanswered`: the server commits, and its answer is lost. `late`: the client
-    loses its connection, and the server reads the commit only once `deliver` is set.
+    loses its connection, and the server reads the commit only once `deliver` is set. `unheard`: nothing passes any
+    more until then, and the client is not told. While `shut`, nobody can connect.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
         self.cut = ""
         self.cuts = 0
+        self.shut = False
         self.deliver = asyncio.Event()
         self.delivered = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.shut:
+            writer.close()
+            return
         answers, questions = await asyncio.open_connection(*self._server)
         back = asyncio.create_task(_copy(answers, writer))
         self._tasks.add(back)
@@ -42,6 +47,8 @@ class Wire:
         self.cuts += 1
         back.cancel()
         await asyncio.wait([back])
+        if how == "unheard":
+            await self.deliver.wait()
         if how == "unanswered":
             questions.write(sent)
             await answers.read(1)

@@ -78,6 +78,7 @@ async def test_process_that_ends_in_order_is_buried_at_once(url):
 
 
 async def test_process_that_slept_through_its_burial_lives_anew_and_says_so(url, caplog):
+    revived = []
     async with opened(url) as database:
         lease = Lease(database, "sleeper", seconds=0.03)
         await lease.take()
@@ -86,8 +87,8 @@ async def test_process_that_slept_through_its_burial_lives_anew_and_says_so(url,
             assert monotonic() < until
 
         with caplog.at_level(logging.ERROR):
-            keeping = asyncio.create_task(lease.keep())
-            while not caplog.messages:
+            keeping = asyncio.create_task(lease.keep(lambda: revived.append("me")))
+            while not revived:
                 await asyncio.wait([keeping], timeout=0.01)
                 assert monotonic() < until
             keeping.cancel()

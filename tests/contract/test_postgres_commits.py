@@ -53,6 +53,47 @@ async def test_commit_that_the_server_reads_late_is_not_in_beside_the_second_try
 
 
 @pytest.mark.parametrize("how", ["unsent", "unanswered"])
+async def test_who_waits_for_a_commit_that_was_cut_is_told_once_it_is_known(url, kept, how):
+    async with wire_to(url) as (wire, through), writing(through, patience_seconds=0.05) as writer:
+        await writer.submit(Plain([(DOUBLE, ("a",))]), durable=False)
+        wire.cut, wire.shut = how, True
+        admission = writer.submit(Plain([(DOUBLE, ("b",))]), durable=False)
+        done, _ = await asyncio.wait([admission], timeout=0.3)
+
+        assert not done
+        assert not writer.ready
+        wire.shut = False
+        await admission
+
+    assert kept() == ["a", "b"]
+
+
+async def test_server_that_no_longer_answers_is_told_and_the_unit_is_in_once_over_another_connection(url, kept):
+    async with wire_to(url) as (wire, through), writing(through, answer_seconds=0.2) as writer:
+        await writer.submit(Plain([(DOUBLE, ("a",))]), durable=True)
+        wire.cut = "unheard"
+        await writer.submit(Plain([(DOUBLE, ("b",))]), durable=True)
+        wire.deliver.set()
+
+    assert wire.cuts == 1
+    assert kept() == ["a", "b"]
+
+
+async def test_process_that_froze_in_a_transaction_does_not_keep_others_from_writing(url):
+    add = asking("UPDATE revision SET number = number + 1 RETURNING number")
+    async with wire_to(url) as (wire, through), opened(through) as frozen, opened(url) as other:
+        wire.cut = "unheard"
+        waiting = asyncio.create_task(frozen.write(add))
+        while not wire.cuts:
+            await asyncio.wait([waiting], timeout=0.01)
+
+        assert await other.write(add) == [(2,)]
+
+        waiting.cancel()
+        wire.deliver.set()
+
+
+@pytest.mark.parametrize("how", ["unsent", "unanswered"])
 async def test_script_whose_commit_was_cut_runs_once_and_returns_its_result(url, how):
     async with wire_to(url) as (wire, through), opened(through) as database:
         add = asking("UPDATE revision SET number = number + 1 RETURNING number")

@@ -124,3 +124,15 @@ async def test_who_waits_too_long_is_told_and_the_unit_lands_all_the_same(postgr
         assert await accepted_again(writer, "after")
 
     assert postgres.psql("SELECT name FROM doubles ORDER BY name", url) == ["after", "late"]
+
+
+async def test_server_that_takes_writes_again_is_written_to_at_once(postgres, url):
+    name = url.rpartition("/")[2]
+    add = asking("UPDATE revision SET number = number + 1 RETURNING number")
+    postgres.psql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    async with opened(url) as database:
+        with pytest.raises(StorageDown):
+            await database.write(add)
+
+        postgres.psql(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+        assert await database.write(add) == [(2,)]

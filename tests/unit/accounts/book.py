@@ -5,20 +5,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
+from msgspec.structs import replace
+
 from accounts.budgets import BudgetState, NewBudget, window_id
 from accounts.budgets_store import PUT_HOLD
+from accounts.clerk import Clerk
 from accounts.windows import window_at
 from storage.script import Database, Query, Script, Write
-from storage.statement import insert_into
+from tests.unit.metering.samples import entry
 
-_LEDGER = insert_into(
-    "ledger",
-    (
-        *("request_id", "opened_at", "settled_at", "route", "agent", "model", "project_id", "subject", "status"),
-        *("cost_eur", "emissions_kg", "key_id"),
-    ),
-    rank=0,
-)
 _numbers = count()
 
 
@@ -40,30 +35,31 @@ class Clocked:
         return getattr(self._database, name)
 
 
-async def settle(
+async def settle(database: Database, opened_at: datetime, euros: str = "0", **of: str | None) -> None:
+    """Settle one request, as the gateway does it."""
+    await settle_all(database, opened_at, [euros], **of)
+
+
+async def settle_all(
     database: Database,
     opened_at: datetime,
-    euros: str | None = None,
+    euros: Iterable[str],
+    *,
     kilograms: str | None = None,
     project_id: str = "proj-default",
     key_id: str | None = None,
 ) -> None:
-    """Append one request to the ledger."""
-    await settle_all(database, [(opened_at, euros, kilograms, project_id, key_id)])
-
-
-async def settle_all(
-    database: Database, requests: Iterable[tuple[datetime, str | None, str | None, str, str | None]]
-) -> None:
-    rows = [
-        (f"r{next(_numbers)}", iso(at), iso(at), "/completion", "V2", "m", project, "s", "ok", euros, kilograms, key)
-        for at, euros, kilograms, project, key in requests
+    """Settle requests of these costs in one transaction."""
+    grams = None if kilograms is None else Decimal(kilograms)
+    entries = [
+        replace(
+            sample := entry(f"r{next(_numbers)}", project_id=project_id, cost=Decimal(cost), kg=grams),
+            admission=replace(sample.admission, opened_at=opened_at, key_id=key_id),
+        )
+        for cost in euros
     ]
-
-    def script() -> Script[None]:
-        yield Write(_LEDGER, rows)
-
-    await database.write(script)
+    clerk = Clerk(f"clerk-{next(_numbers)}", lists_open=False)
+    await database.write(clerk.batch(entries, database.clock_ns()).script)
 
 
 async def hold(database: Database, counter: str, amount: str, owner: str = "owner-1") -> None:

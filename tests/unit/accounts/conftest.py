@@ -1,5 +1,6 @@
-"""A database at head, one whose clock stands still, and its budgets."""
+"""A database at head, in a file and on a server, one whose clock stands still, and its budgets."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from accounts.budgeting import Budgets
 from storage.migrations import upgrade
+from storage.postgres import Postgres
+from storage.script import Database
 from storage.sqlite import Sqlite
 from tests.unit.accounts.book import Clocked
 
@@ -34,3 +37,18 @@ def clocked(database_path: Path) -> Clocked:
 def budgets(clocked: Clocked) -> Budgets:
     """Budgets whose changes are in force at once: nobody else is there who could go by what was before."""
     return Budgets(clocked, "Europe/Paris", noticed_s=0)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """Either database, open."""
+    if request.param == "sqlite":
+        path = tmp_path / "either.db"
+        upgrade(f"sqlite:///{path}")
+        database: Database = Sqlite(path)
+    else:
+        url = request.getfixturevalue("postgres_url")
+        upgrade(url)
+        database = Postgres(url)
+    yield database
+    await database.aclose()

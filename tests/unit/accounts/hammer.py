@@ -13,6 +13,7 @@ from pathlib import Path
 from accounts.gcra import Rate, Verdict
 from accounts.rates_store import take_rates
 from accounts.valkey_rates import ValkeyRates
+from storage.postgres import Postgres
 from storage.script import Database
 from storage.sqlite import Sqlite
 
@@ -43,7 +44,8 @@ async def main(place: str, seconds: float) -> tuple[int, ...]:
         told = await hammer(lambda: valkey.take(RATES), seconds)
         await valkey.aclose()
         return told
-    database: Database = Sqlite(Path(place))
+    file = place.removeprefix("sqlite:///")
+    database: Database = Postgres(place) if file == place else Sqlite(Path(file))
     told = await hammer(lambda: database.write(lambda: take_rates(RATES, database.clock_ns())), seconds)
     await database.aclose()
     return told

@@ -5,7 +5,9 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.gcra import MINUTE_NS, Rate, give_back, step_ns, take, unused
+from accounts.gcra import MINUTE_NS, Rate, give_back, step_ns, take
+from accounts.spare import spare, taken
+from metering.held import Held
 
 NOW = 1_800_000_000_000_000_000
 
@@ -113,27 +115,28 @@ def test_a_full_limit_passes_at_once_then_one_a_step(limit):
 @given(limits, st.integers(0, 10**10), st.integers(0, 10**10), st.integers(0, 3 * MINUTE_NS), limits)
 def test_giving_back_never_lets_more_pass_than_if_less_had_been_taken(limit, reserved, used, elapsed, other):
     used = min(used, reserved)
-    verdict, taken = take({}, [Rate("tokens:key:a", limit, reserved)], NOW)
+    verdict, tats = take({}, [Rate("tokens:key:a", limit, reserved)], NOW)
     _, less = take({}, [Rate("tokens:key:a", limit, used)], NOW)
-    meanwhile = [Rate("tokens:key:a", limit, min(other, limit))]
-    refused, after = take(taken, meanwhile, NOW + elapsed)
-    taken |= after
-    if refused.refused is None:
-        less |= take(less, meanwhile, NOW + elapsed)[1]
-
-    for rate in unused(verdict, used, elapsed):
-        taken["tokens:key:a"] = give_back(taken["tokens:key:a"], rate.per_minute, rate.cost)
-
+    held = Held({}, taken(verdict, NOW))
     later = NOW + elapsed
-    assert max(taken["tokens:key:a"], later) >= max(less["tokens:key:a"], later)
+    meanwhile = [Rate("tokens:key:a", limit, min(other, limit))]
+    decision, after = take(tats, meanwhile, later)
+    tats |= after
+    if decision.refused is None:
+        less |= take(less, meanwhile, later)[1]
+
+    for rate in spare(held, used, later):
+        tats["tokens:key:a"] = give_back(tats["tokens:key:a"], rate.per_minute, rate.cost)
+
+    assert max(tats["tokens:key:a"], later) >= max(less["tokens:key:a"], later)
 
 
 def test_what_was_not_used_is_there_again_at_once():
     verdict, tats = take({}, [Rate("requests:key:a", 10, 1), Rate("tokens:key:a", 1000, 900)], NOW)
 
-    spare = unused(verdict, 100, 0)
+    rates = spare(Held({}, taken(verdict, NOW)), 100, NOW)
 
-    assert spare == (Rate("tokens:key:a", 1000, 800),)
+    assert rates == (Rate("tokens:key:a", 1000, 800),)
     tats["tokens:key:a"] = give_back(tats["tokens:key:a"], 1000, 800)
     verdict, _ = take(tats, [Rate("tokens:key:a", 1000, 900)], NOW)
     assert verdict.refused is None

@@ -9,8 +9,7 @@ from accounts.gcra import Rate
 from accounts.limits import Applied, Limits
 from accounts.limits_store import Limit
 from accounts.revision import CHANGED, Revision
-from storage.script import Query, Script
-from storage.sqlite import Sqlite
+from storage.script import Database, Query, Script
 
 PROJECT = "proj-default"
 KEY = "key_a"
@@ -23,31 +22,40 @@ def add_key() -> Script[None]:
     yield Query(f"INSERT INTO keys ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608 - constant
 
 
-class Counting(Sqlite):
-    """Counts what is read."""
+class Watched:
+    """A database that counts what is read and can hold back what was found."""
 
-    reads = 0
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.write = database.write
+        self.reads = 0
+        self.held = asyncio.Event()
+        self.go = asyncio.Event()
+        self.go.set()
 
     async def read(self, script):
         self.reads += 1
-        return await super().read(script)
+        found = await self._database.read(script)
+        if isinstance(found, dict):
+            self.held.set()
+            await self.go.wait()
+        return found
 
 
 @pytest.fixture
-def database(database_path) -> Counting:
-    counting = Counting(database_path)
-    counting.write_now(add_key)
-    return counting
+async def watched(database) -> Watched:
+    await database.write(add_key)
+    return Watched(database)
 
 
 @pytest.fixture
-def revision(database) -> Revision:
-    return Revision(database)
+def revision(watched) -> Revision:
+    return Revision(watched)
 
 
 @pytest.fixture
-def limits(database, revision) -> Limits:
-    return Limits(database, revision)
+def limits(watched, revision) -> Limits:
+    return Limits(watched, revision)
 
 
 async def test_nothing_is_limited_until_a_limit_is_set(limits):
@@ -71,8 +79,8 @@ async def test_a_request_takes_from_the_limits_of_its_key_and_of_its_project(lim
     assert applied.running_cap == 4
 
 
-async def test_defaults_are_for_each_key_and_for_the_project_when_there_is_no_key(database, revision):
-    limits = Limits(database, revision, default_rpm=60, default_tpm=1000)
+async def test_defaults_are_for_each_key_and_for_the_project_when_there_is_no_key(watched, revision):
+    limits = Limits(watched, revision, default_rpm=60, default_tpm=1000)
 
     assert (await limits.applied(KEY, PROJECT)).rates_of(9) == (
         Rate("requests:key:key_a", 60, 1),
@@ -84,8 +92,8 @@ async def test_defaults_are_for_each_key_and_for_the_project_when_there_is_no_ke
     )
 
 
-async def test_what_one_has_of_its_own_stands_before_the_default(database, revision):
-    limits = Limits(database, revision, default_rpm=60, default_tpm=1000)
+async def test_what_one_has_of_its_own_stands_before_the_default(watched, revision):
+    limits = Limits(watched, revision, default_rpm=60, default_tpm=1000)
     await limits.set("key", KEY, Limit(requests_per_minute=7))
 
     assert (await limits.applied(KEY, PROJECT)).rates_of(9) == (
@@ -94,15 +102,15 @@ async def test_what_one_has_of_its_own_stands_before_the_default(database, revis
     )
 
 
-async def test_limits_are_remembered_while_the_revision_is_fresh(limits, revision, database):
+async def test_limits_are_remembered_while_the_revision_is_fresh(limits, revision, watched):
     await revision.look()
     assert limits.remembered(KEY, PROJECT) is None
     applied = await limits.applied(KEY, PROJECT)
-    reads = database.reads
+    reads = watched.reads
 
     assert limits.remembered(KEY, PROJECT) is applied
     assert await limits.applied(KEY, PROJECT) is applied
-    assert database.reads == reads
+    assert watched.reads == reads
 
 
 async def test_limits_are_asked_for_while_nobody_knows_whether_they_changed(limits):
@@ -111,10 +119,10 @@ async def test_limits_are_asked_for_while_nobody_knows_whether_they_changed(limi
     assert limits.remembered(KEY, PROJECT) is None
 
 
-async def test_a_change_elsewhere_is_seen_at_the_next_look(limits, revision, database):
+async def test_a_change_elsewhere_is_seen_at_the_next_look(limits, revision, watched):
     await revision.look()
     await limits.applied(KEY, PROJECT)
-    await Limits(database, Revision(database)).set("key", KEY, Limit(3))
+    await Limits(watched, Revision(watched)).set("key", KEY, Limit(3))
 
     await revision.look()
 
@@ -122,29 +130,17 @@ async def test_a_change_elsewhere_is_seen_at_the_next_look(limits, revision, dat
     assert (await limits.applied(KEY, PROJECT)).rates_of(0) == (Rate("requests:key:key_a", 3, 1),)
 
 
-async def test_what_was_read_before_a_change_is_not_remembered_after_it(database_path):
-    held, go = asyncio.Event(), asyncio.Event()
-
-    class Slow(Sqlite):
-        async def read(self, script):
-            found = await super().read(script)
-            if isinstance(found, dict):
-                held.set()
-                await go.wait()
-            return found
-
-    database = Slow(database_path)
-    revision = Revision(database)
-    limits = Limits(database, revision)
+async def test_what_was_read_before_a_change_is_not_remembered_after_it(limits, revision, watched):
     await revision.look()
-    asking = asyncio.create_task(limits.applied(None, PROJECT))
-    await held.wait()
-    await database.write(changed)
+    watched.go.clear()
+    asking = asyncio.create_task(limits.applied(KEY, PROJECT))
+    await watched.held.wait()
+    await watched.write(changed)
     await revision.look()
-    go.set()
+    watched.go.set()
     await asking
 
-    assert limits.remembered(None, PROJECT) is None
+    assert limits.remembered(KEY, PROJECT) is None
 
 
 def changed() -> Script[None]:

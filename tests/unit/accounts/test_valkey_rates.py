@@ -133,6 +133,20 @@ async def test_a_dead_valkey_says_so_at_once(valkey: ValkeyServer):
 
 
 @pytest.mark.anyio
+async def test_an_answer_that_is_there_counts_however_long_this_process_was_held_up(valkey_url):
+    async with aclosing(ValkeyRates(valkey_url)) as rates:
+        await rates.take([Rate(REQUESTS, 100, 1)])
+        asking = asyncio.create_task(rates.take([Rate(REQUESTS, 100, 1)]))
+        await asyncio.sleep(0)
+
+        hold_up_until = time.monotonic() + 2 * TIMEOUT_S
+        while time.monotonic() < hold_up_until:
+            pass
+
+        assert (await asking).levels[0].remaining == 98
+
+
+@pytest.mark.anyio
 async def test_the_process_takes_over_while_valkey_is_dead_and_gives_up_when_it_is_back(valkey: ValkeyServer):
     async with aclosing(FallingBack(ValkeyRates(valkey.url), ProcessRates())) as rates:
         asked = [Rate(REQUESTS, 2, 1)]
@@ -170,6 +184,31 @@ async def test_a_valkey_that_hangs_holds_up_one_request_a_second_and_no_longer_t
 
         assert TIMEOUT_S <= first < 2 * TIMEOUT_S
         assert rest < TIMEOUT_S
+
+
+@pytest.mark.anyio
+async def test_of_many_at_once_nobody_waits_for_a_hanging_valkey_twice(valkey: ValkeyServer):
+    async with aclosing(FallingBack(ValkeyRates(valkey.url), ProcessRates())) as rates:
+        await rates.take([Rate(REQUESTS, 1000, 1)])
+        os.kill(valkey._process.pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            verdicts = await asyncio.gather(*[rates.take([Rate(REQUESTS, 1000, 1)]) for _ in range(200)])
+            took = time.monotonic() - began
+        finally:
+            os.kill(valkey._process.pid, signal.SIGCONT)
+
+        assert all(verdict.refused is None for verdict in verdicts)
+        assert took < 3 * TIMEOUT_S
+
+
+@pytest.mark.anyio
+async def test_a_crowd_that_waits_for_its_turn_is_no_outage(valkey_url):
+    async with aclosing(ValkeyRates(valkey_url)) as rates:
+        verdicts = await asyncio.gather(*[rates.take([Rate(REQUESTS, 1000, 1)]) for _ in range(3000)])
+
+        assert 1000 <= sum(verdict.refused is None for verdict in verdicts) <= 1100
+        assert rates.healthy
 
 
 @pytest.mark.anyio

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from msgspec import json
 
-from metering.ledger import close_abandoned
 from storage.migrations import upgrade
-from tests.unit.metering.books import lines
+from tests.unit.metering.books import close_the_dead, lines
 from tests.unit.metering.samples import admission
 
 
@@ -18,8 +17,8 @@ def test_what_can_be_read_of_a_spoiled_journal_is_closed(tmp_path: Path) -> None
     whole = [json.encode(admission("req_1")), json.encode(admission("req_2"))]
     (journals / "dead").write_bytes(b"\n".join([whole[0], b"\0" * 64, b'{"request_id":"half', b"\xff", whole[1], b""]))
 
-    closed = close_abandoned(database, tmp_path / "owners", journals)
+    closed = close_the_dead(tmp_path)
 
     assert closed == 2
     assert {line.request_id for line in lines(tmp_path)} == {"req_1", "req_2"}
-    assert close_abandoned(database, tmp_path / "owners", journals) == 0
+    assert close_the_dead(tmp_path) == 0

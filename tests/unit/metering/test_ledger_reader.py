@@ -37,7 +37,7 @@ async def test_printed_book_has_one_object_a_line_and_numbers_with_all_their_dig
     assert out.getvalue() == (
         b'{"request_id":"r1","status":"ok","model":"gpt-4o","agent":"V2","input_tokens":19,"output_tokens":38,'
         b'"cost_eur":0.000012345678901234,"emissions_kgCO2eq":null,"usage_source":"provider","attempts":1,'
-        b'"time":"2026-11-21T12:00:00Z","project_id":"proj-default","key_id":null}\n'
+        b'"time":"2026-11-21T12:00:00Z","project_id":"proj-default","key_id":"key_1"}\n'
     )
     assert json.loads(out.getvalue(), parse_float=Decimal)["cost_eur"] == CALL.cost_eur
 
