@@ -56,12 +56,12 @@ def test_same_request_gets_the_same_bytes_and_is_charged_once(
     fields = {"message": message, "stream": stream, "agent": agent}
 
     first = post(house.next(), key, name, fields)
+    assert first.status_code == 200, first.text
     asked = calls(vendor, message)
     again = [post(house.next(), key, name, fields) for _ in range(4)]
 
-    assert first.status_code == 200, first.text
     assert [each.status_code for each in again] == [200] * 4
-    assert {each.content for each in again} == {first.content}
+    assert [each.content == first.content for each in again] == [True] * 4
     assert {each.headers["Content-Type"] for each in again} == {first.headers["Content-Type"]}
     assert calls(vendor, message) == asked > 0
     assert len(house.rows_of(key.project)) == 1
@@ -100,7 +100,8 @@ def test_many_at_once_with_one_key_are_one_call(house: Replicas, vendor: FaultyU
 
     assert {each.status for each in told} <= {200, 409}
     bodies = {each.answer.chunks[0] for each in told if each.status == 200}
-    assert bodies == {last.content}
+    assert len(bodies) == 1
+    assert last.content in bodies
     assert {each.code for each in told if each.status == 409} <= {"conflict"}
     assert calls(vendor, message) == 1
     assert len(house.rows_of(key.project)) == 1

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 import pytest
 
 from tests.accounts.asking import Ask, tell
-from tests.faults.served import until
+from tests.faults.served import until, visits
+from tests.faults.upstream import FaultyUpstream
 from tests.gateway import refused
 from tests.replicas import LEASE_S, Key, Replicas
 from tests.wire import leave, posting
@@ -40,13 +41,12 @@ def test_no_more_run_at_once_than_the_key_may(house: Replicas, key: Key) -> None
     assert sorted(statuses, key=str) == [429] * (12 - CAP) + [None] * CAP
 
 
-def test_place_is_free_again_when_a_client_has_left(house: Replicas, key: Key) -> None:
+def test_place_is_free_again_when_a_client_has_left(house: Replicas, vendor: FaultyUpstream, key: Key) -> None:
     with ExitStack() as stack:
         wires = [
-            stack.enter_context(posting(house.admin.client(key), message="Bonjour", model="my-hang"))
-            for _ in range(CAP)
+            stack.enter_context(posting(house.admin.client(key), message=key.id, model="my-hang")) for _ in range(CAP)
         ]
-        until(lambda: house.admin.client(key).ask("Bonjour", model="my-ok").status_code == 429)
+        until(lambda: len(visits(vendor, key.id)) == CAP)
         refusal = house.admin.client(key).ask("Bonjour", model="my-ok")
         refused(refusal, 429, "rate_limited")
         assert int(refusal.headers["Retry-After"]) >= 1
@@ -57,12 +57,13 @@ def test_place_is_free_again_when_a_client_has_left(house: Replicas, key: Key) -
         assert [house.admin.client(key).ask("Bonjour", model="my-ok").status_code for _ in range(3)] == [200] * 3
 
 
-def test_places_of_a_dead_replica_are_free_after_its_lease(house: Replicas, key: Key) -> None:
+def test_places_of_a_dead_replica_are_free_after_its_lease(house: Replicas, vendor: FaultyUpstream, key: Key) -> None:
     victim = house.gateways[0]
     with ExitStack() as stack:
         for _ in range(CAP):
-            stack.enter_context(posting(house.admin.client(key, at=victim), message="Bonjour", model="my-hang"))
-        until(lambda: house.admin.client(key).ask("Bonjour", model="my-ok").status_code == 429)
+            stack.enter_context(posting(house.admin.client(key, at=victim), message=key.id, model="my-hang"))
+        until(lambda: len(visits(vendor, key.id)) == CAP)
+        assert house.admin.client(key).ask("Bonjour", model="my-ok").status_code == 429
 
         house.kill(0)
     victim.start()

@@ -32,7 +32,7 @@ def routes() -> set[str]:
         for handler in COLD_ROUTES
         for path in handler.paths
         for method in handler.http_methods
-        if method not in {"HEAD", "OPTIONS"}
+        if method != "OPTIONS" and (method != "HEAD" or handler.http_methods == {"HEAD"})
     }
 
 
@@ -64,15 +64,18 @@ def scene(pair: Replicas) -> Scene:
     key = Key(made["api_key"]["id"], made["api_key"]["value"], project)
     budget = admin.budget("1000", scope="project", scope_id=project, kind="soft", emails=["a@example.com"])
     ids = {"project_id": project, "key_id": key.id, "account_id": made["id"], "budget_id": budget["id"]}
-    ids |= {"scope": "key", "scope_id": key.id, "rate_limit_id": "rl-default", "alert_id": budget["id"]}
+    ids |= {"owner": "key", "owner_id": key.id, "rate_limit_id": "rl-default", "alert_id": budget["id"]}
     return Scene(pair, key, admin.key(), ids)
 
 
 def assert_family(response: requests.Response, path: str) -> None:
-    """Check the shape of a refusal: OpenAI's under /v1, ours elsewhere (1.2)."""
+    """Check the shape of a refusal: OpenAI's under /v1, the Prompt Manager's under /api, ours elsewhere (1.2)."""
     body: dict[str, Any] = response.json()
     error = body["error"]
-    if path.startswith("/v1/"):
+    if path.startswith("/api/"):
+        assert set(body) == {"success", "error"}
+        assert body["success"] is False
+    elif path.startswith("/v1/"):
         assert set(body) == {"error"}
         assert set(error) == ERROR_KEYS
         assert error["type"] == "invalid_request_error"
@@ -106,6 +109,7 @@ def test_route_answers_each_caller_as_its_row_says(scene: Scene, route: str, row
 
 
 def test_those_who_may_not_have_changed_nothing(scene: Scene) -> None:
+    keys = len(scene.replicas.admin.done("GET", f"{ORG}/projects/{scene.key.project}/api_keys")["data"])
     for route in ROWS:
         if ROWS[route].ordinary == 403:
             scene.send(route, scene.key.value)
@@ -115,7 +119,7 @@ def test_those_who_may_not_have_changed_nothing(scene: Scene) -> None:
     assert admin.client(scene.key).ask(f"Bonjour {Script()}", model="my-honest").status_code == 200
     assert admin.figures(scene.ids["budget_id"]).limit == 1000
     assert admin.done("GET", f"{ORG}/projects/{scene.key.project}")["status"] == "active"
-    assert len(admin.done("GET", f"{ORG}/projects/{scene.key.project}/api_keys")["data"]) == 1
+    assert len(admin.done("GET", f"{ORG}/projects/{scene.key.project}/api_keys")["data"]) == keys
 
 
 def test_no_refusal_repeats_a_credential(scene: Scene) -> None:
@@ -166,6 +170,30 @@ def test_admin_key_calls_no_model(scene: Scene) -> None:
     admin = Key("", ADMIN_KEY, "")
 
     assert scene.replicas.admin.client(admin).ask("Bonjour", model="my-ok").status_code == 401
+
+
+def test_keys_of_another_project_cannot_be_seen_or_ended_by_one_that_makes_keys(scene: Scene) -> None:
+    admin = scene.replicas.admin
+    maker, theirs = (made_with_permission(scene, each.project) for each in (scene.foreign, scene.key))
+    victim = admin.call("POST", "/api/v1/keys", {"name": "victim"}, key=theirs).json()
+
+    told = admin.call("DELETE", f"/api/v1/keys/{victim['id']}", key=maker)
+    missing = admin.call("DELETE", "/api/v1/keys/key_missing", key=maker)
+
+    assert told.status_code == 404
+    assert comparable(told, victim["id"]) == comparable(missing, "key_missing")
+    assert victim["id"] not in admin.call("GET", "/api/v1/keys", key=maker).text
+    assert admin.call("GET", "/usage", key=victim["key"]).status_code == 200
+    named = [admin.call("GET", f"/api/v1/keys?projectId={each}", key=maker) for each in (scene.key.project, "proj_no")]
+    assert named[0].status_code in {403, 404}
+    assert comparable(named[0], scene.key.project) == comparable(named[1], "proj_no")
+
+
+def made_with_permission(scene: Scene, project: str) -> str:
+    admin = scene.replicas.admin
+    account = admin.done("POST", f"{ORG}/projects/{project}/service_accounts", {"name": "maker"})["id"]
+    path = f"{ORG}/projects/{project}/service_accounts/{account}/api_keys"
+    return admin.done("POST", path, {"name": "maker", "scopes": ["keys"]})["value"]
 
 
 @pytest.mark.parametrize("header", ["Authorization", "x-api-key"])
