@@ -53,7 +53,7 @@ def test_place_is_free_again_when_a_client_has_left(house: Replicas, vendor: Fau
 
         leave(wires[0])
 
-        until(lambda: house.admin.client(key).ask("Bonjour", model="my-ok").status_code == 200, 3)
+        until(lambda: house.admin.client(key).ask("Bonjour", model="my-ok").status_code == 200, 10)
         assert [house.admin.client(key).ask("Bonjour", model="my-ok").status_code for _ in range(3)] == [200] * 3
 
 
