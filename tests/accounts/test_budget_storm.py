@@ -3,8 +3,12 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,7 +19,7 @@ from tests.accounts.honest import Script, text_of
 from tests.accounts.watch import Watch, watched
 from tests.faults.served import figure, until
 from tests.faults.upstream import FaultyUpstream
-from tests.replicas import Key, Replicas
+from tests.replicas import Figures, Key, Replicas
 
 SIZE = 240
 AT_ONCE = 60
@@ -62,61 +66,66 @@ class Storm:
 
     def run(self, binding: tuple[str, str]) -> tuple[list[Told], Watch, Rows]:
         """Let the storm blow and return what was told, what was seen, and the ledger rows of its project."""
-        budgets = self.six_budgets(binding)
-        before = {each["id"]: Decimal(each["spent"]) for each in budgets}
-        earlier = len(self.replicas.rows_of(self.key.project))
+        probed = self.probe()
         asks = random_asks(self.chance, self.key.value, self.size, self.name)
+        with self.six_budgets(binding, probed) as budgets:
 
-        async def blow() -> tuple[list[Told], Watch]:
-            async with watched(self.replicas, {each["id"]: Decimal(each["limit"]) for each in budgets}) as watch:
-                told = await tell_all(self.replicas.next, asks, AT_ONCE)
-            return told, watch
+            async def blow() -> tuple[list[Told], Watch]:
+                async with watched(self.replicas, {each["id"]: Decimal(each["limit"]) for each in budgets}) as watch:
+                    told = await tell_all(self.replicas.next, asks, AT_ONCE)
+                return told, watch
 
-        try:
             told, watch = asyncio.run(blow())
-            rows = self.settled(budgets, before, earlier)
-        finally:
-            for each in budgets:
-                self.admin.drop_budget(each["id"])
+            rows = self.settled(budgets, len(probed))
         return told, watch, rows
 
-    def six_budgets(self, binding: tuple[str, str]) -> list[dict[str, Any]]:
-        """Set a budget for each scope and unit: the binding one has a third of what would be spent."""
+    def probe(self) -> Rows:
+        """Ask a little while nothing limits it, and return the rows: what a request is likely to cost."""
         probes = [ask for ask in random_asks(random.Random(0), self.key.value, 40, "probe") if ask.leaves_after is None]
         told = asyncio.run(tell_all(self.replicas.next, probes, 8))
         assert any(each.answered for each in told), Counter((each.status, each.code) for each in told)
         until(lambda: len(self.replicas.rows_of(self.key.project)) >= len(probes))
-        rows = self.replicas.rows_of(self.key.project)
+        return self.replicas.rows_of(self.key.project)
+
+    @contextmanager
+    def six_budgets(self, binding: tuple[str, str], probed: Rows) -> Iterator[list[dict[str, Any]]]:
+        """Set a budget for each scope and unit during the block: the binding one has a third of what would be spent."""
         scope_ids = {"organization": {}, "project": {"scope_id": self.key.project}, "key": {"scope_id": self.key.id}}
-        budgets: list[dict[str, Any]] = []
-        for scope in SCOPES:
-            for unit in UNITS:
-                whole = spent_by(rows, unit) / len(rows) * self.size
-                share = Decimal("0.33") if (scope, unit) == binding else Decimal(self.chance.randrange(60, 120)) / 100
-                limit = round(whole * share, 9)
-                budgets.append(self.admin.budget(limit, unit, scope=scope, window="day", **scope_ids[scope]))
-        # A budget may know what its window has seen before: the limit is for what comes.
-        return [self.raised(each) if Decimal(each["spent"]) else each for each in budgets]
+        shares = {pair: Decimal(self.chance.randrange(60, 120)) / 100 for pair in product(SCOPES, UNITS)}
+        shares[binding] = Decimal("0.33")
 
-    def raised(self, budget: dict[str, Any]) -> dict[str, Any]:
-        limit = str(Decimal(budget["limit"]) + Decimal(budget["spent"]))
-        return self.admin.done("PATCH", f"/v1/organization/budgets/{budget['id']}", {"limit": limit})
+        def budget(pair: tuple[str, str]) -> dict[str, Any]:
+            scope, unit = pair
+            made = self.admin.budget("1000000", unit, scope=scope, **scope_ids[scope])
+            # It knows what its window has seen before: the limit is for what comes.
+            limit = Decimal(made["spent"]) + spent_by(probed, unit) / len(probed) * self.size * shares[pair]
+            return self.admin.done("PATCH", f"/v1/organization/budgets/{made['id']}", {"limit": f"{limit:.15f}"})
 
-    def settled(self, budgets: list[dict[str, Any]], before: dict[str, Decimal], earlier: int) -> list[dict[str, Any]]:
+        # Each change is answered when all replicas know of it, so they are made side by side.
+        with ThreadPoolExecutor(len(shares)) as pool:
+            budgets = list(pool.map(budget, shares))
+            try:
+                yield budgets
+            finally:
+                list(pool.map(self.admin.drop_budget, [each["id"] for each in budgets]))
+
+    def settled(self, budgets: list[dict[str, Any]], probed: int) -> Rows:
         """Wait until nothing is reserved, and hold what was spent against the ledger."""
-        now = {each["id"]: self.admin.figures(each["id"]) for each in budgets}
+        now: dict[str, Figures] = {}
 
         def quiet() -> bool:
             now.update({each["id"]: self.admin.figures(each["id"]) for each in budgets})
             return all(figures.reserved == 0 for figures in now.values())
 
         until(quiet, 10)
-        rows = self.replicas.rows_of(self.key.project)[earlier:]
+        rows = self.replicas.rows_of(self.key.project)
         for each in budgets:
             figures = now[each["id"]]
-            assert figures.spent - before[each["id"]] == spent_by(rows, each["unit"]), each
+            assert figures.spent - Decimal(each["spent"]) == spent_by(rows[probed:], each["unit"]), each
             assert figures.remaining == figures.limit - figures.spent
-        return rows
+            if each["scope"] != "organization":
+                assert figures.spent == spent_by(rows, each["unit"]), each
+        return rows[probed:]
 
 
 def assert_nobody_overspent(storm: Storm, told: list[Told], watch: Watch, rows: Rows) -> None:
@@ -143,7 +152,9 @@ def assert_refused_never_called(storm: Storm, told: list[Told], unit: str) -> No
     assert straight
     assert {each.ask.fields["message"].split()[0][-4:] for each in straight} & seen == set()
     # 200, or why not: refused for want of budget, or the vendor's own failures; nothing else.
-    assert {each.code for each in told if each.answer} <= {None, *CODES.values(), "provider_error", "model_unavailable"}
+    allowed = {None, *CODES.values(), "provider_error", "model_unavailable"}
+    assert [(each.status, each.body["error"]) for each in told if each.answer and each.code not in allowed] == []
+    assert "Traceback" not in storm.replicas.log
 
 
 # Must-show 1.
