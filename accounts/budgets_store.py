@@ -103,12 +103,16 @@ def _json(texts: Iterable[str]) -> str:
 
 def one(budget_id: str) -> Script[Budget | None]:
     """Return a budget."""
+    if not can_be(budget_id):
+        return None
     rows = yield Query(f"{_SELECT} WHERE id = ?", (budget_id,))
     return _budget(rows[0]) if rows else None
 
 
 def one_to_change(budget_id: str) -> Script[Budget | None]:
     """Return a budget, kept from change by others."""
+    if not can_be(budget_id):
+        return None
     rows = yield Query(f"{_SELECT} WHERE id = ? ORDER BY id", (budget_id,), locks=True)
     return _budget(rows[0]) if rows else None
 
@@ -157,9 +161,14 @@ def check_owner(scope: Scope, scope_id: str) -> Script[None]:
     if scope == "organization":
         return
     table, unknown = ("projects", ProjectUnknown) if scope == "project" else ("keys", KeyUnknown)
-    rows = yield Query(f"SELECT 1 FROM {table} WHERE id = ?", (scope_id,))  # noqa: S608 - names of ours
+    rows = yield Query(f"SELECT 1 FROM {table} WHERE id = ?", (scope_id if can_be(scope_id) else "",))  # noqa: S608 - names of ours
     if not rows:
         raise unknown(scope_id[:64], param="scope_id")
+
+
+def can_be(text: str) -> bool:
+    """Whether every database can hold a text; PostgreSQL knows no NUL."""
+    return "\0" not in text
 
 
 def former_counters(budget: Budget) -> Script[tuple[str, ...]]:
@@ -204,6 +213,8 @@ def listed(asked: Asked) -> Script[tuple[list[Budget], bool]]:
         if value is not None:
             tests.append(f"{column} = ?")
             values.append(value)
+    if not all(map(can_be, (*values, asked.after or "", asked.before or ""))):
+        return [], False
     ahead, behind = ("<", ">") if asked.order == "asc" else (">", "<")
     for sign, cursor in ((behind, asked.after), (ahead, asked.before)):
         if cursor is not None:

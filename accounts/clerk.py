@@ -43,6 +43,10 @@ class Clerk:
         self.holds: dict[str, Decimal] = {}
         self.unsure: set[str] = set()
 
+    def hold_anew(self) -> None:
+        """Write what is held once more, with the next transaction: others may have given it back meanwhile."""
+        self.unsure.update(self.holds)
+
     def batch(self, units: Sequence[Unit], now_ns: int) -> "Sitting":
         """Put units into one transaction."""
         return Sitting(self, units, now_ns)

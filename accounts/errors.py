@@ -197,5 +197,3 @@ class RequestRunning(AccountConflict):
     """A request with this Idempotency-Key is being served; try again for its answer."""
 
     retry_after = 1.0
-class LimitInvalid(AccountInvalid):
-    """A limit is a whole number from 1 to 1,000,000,000, or null for none."""

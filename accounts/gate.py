@@ -16,8 +16,10 @@ from accounts.spare import spare, taken
 from metering.bound import NO_BOUND, Bound
 from metering.held import Held
 from storage.clerk import Writer
-from storage.errors import StorageError
+from storage.errors import StorageDown, StorageError
 from storage.script import Database
+
+_PATIENCE_S = 4.0
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -200,10 +202,15 @@ class Gate:
         """
         answer = self._writer.submit(ask, durable=False)
         try:
-            outcome: Grant | AccountError = await asyncio.shield(answer)
+            async with asyncio.timeout(_PATIENCE_S):
+                outcome: Grant | AccountError = await asyncio.shield(answer)
         except CancelledError:
             answer.add_done_callback(self._let_go)
             raise
+        except TimeoutError as cause:
+            # Nobody knows whether it is in: a server that is lost in a commit is asked when it is back.
+            answer.add_done_callback(self._let_go)
+            raise StorageDown from cause
         if isinstance(outcome, AccountError):
             raise outcome
         return outcome

@@ -109,6 +109,7 @@ class Idempotency:
         self._ended: set[Claim] = set()
         self._writing: set[asyncio.Future[Outcome]] = set()
         self._forget_ns = 0
+        self.clock_ns = database.clock_ns
 
     async def claim(self, asked: Asked) -> Claim | Stored:
         """Return the right to run this request, or the answer that it had.

@@ -91,6 +91,7 @@ class SpendLimits:
         """
 
         def script() -> Script[BudgetState]:
+            yield from store.check_owner(owner.scope, owner.scope_id)
             hard = yield from store.hard_months_to_change(owner.scope, owner.scope_id)
             for other in hard[1:]:
                 yield from store.drop(other)

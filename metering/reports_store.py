@@ -23,7 +23,7 @@ COUNTS = (
 FILTERS = (("project_id", "projects"), ("key_id", "keys"), ("subject", "subjects"), ("model", "models"))
 
 Group = tuple[str, ...]
-Figures = dict[Group, list[tuple[Any, ...]]]  # texts of decimals as they were read, or their sums
+Rows = dict[Group, list[tuple[Any, ...]]]
 
 
 class Raw(NamedTuple):
@@ -60,9 +60,59 @@ ENTRY = tuple(f"e.{name}" for name in Raw._fields[: Raw._fields.index("called")]
 CALL = ("c.model", "c.basis", "c.zone", "c.cache_read", "c.input_eur", "c.output_eur")
 
 
+class Figures:
+    """The rows of each bucket and group: counts, and decimals as they were read or their sums."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._letters = LETTERS[question.width]
+        self._behind = 1 + len(question.by)
+        self._counts: Rows = {}
+        self._amounts: Rows = {}
+
+    def add_counts(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take rows of a time, the columns of a group, then its counts."""
+        self._gather(rows, self._counts)
+
+    def add_amounts(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take rows of a time, the columns of a group, then its decimals."""
+        self._gather(rows, self._amounts)
+
+    def _gather(self, rows: Iterable[tuple[Any, ...]], known: Rows) -> None:
+        letters, behind = self._letters, self._behind
+        for row in rows:
+            group = (row[0][:letters], *row[1:behind])
+            if group in known:
+                known[group].append(row[behind:])
+            else:
+                known[group] = [row[behind:]]
+
+    def fold(self) -> None:
+        """Keep sums in the place of rows."""
+        with localcontext(EXACT):
+            for rows, total in ((self._counts, _count), (self._amounts, _exact)):
+                for group, found in rows.items():
+                    if len(found) > 1:
+                        rows[group] = [tuple(total(column) for column in zip(*found, strict=True))]
+
+    def lines(self) -> list[Line]:
+        """Return a line for each bucket and group, in order."""
+        self.fold()
+        return [self._line(*each) for each in sorted(self._counts.items())]
+
+    def _line(self, group: Group, counts: Sequence[tuple[Any, ...]]) -> Line:
+        bucket, *names = group
+        figures: Any = dict(zip(COUNTS, counts[0], strict=True))
+        if self._question.amounts:
+            amounts = zip(self._question.amounts, self._amounts[group][0], strict=True)
+            figures |= {name: None if amount is None else Decimal(amount) for name, amount in amounts}
+        opens_at = datetime.fromisoformat(bucket + SMALLEST[len(bucket) :] + "+00:00") if bucket else None
+        return Line(opens_at, tuple(name or None for name in names), Sums(**figures))
+
+
 def answer(question: Question) -> Script[list[Line]]:
     """Return the lines of a question."""
-    figures: Figures = {}
+    figures = Figures(question)
     first, last = whole_hours(question)
     if first < last:
         yield from _hours(question, first, last, figures)
@@ -70,7 +120,7 @@ def answer(question: Question) -> Script[list[Line]]:
         yield from _entries(question, last, question.end, figures)
     else:
         yield from _entries(question, question.start, question.end, figures)
-    return [_line(question, group, rows) for group, rows in sorted(figures.items(), key=itemgetter(0))]
+    return figures.lines()
 
 
 def whole_hours(question: Question) -> tuple[datetime, datetime]:
@@ -83,11 +133,16 @@ def whole_hours(question: Question) -> tuple[datetime, datetime]:
 
 
 def _hours(question: Question, first: datetime, last: datetime, figures: Figures) -> Script[None]:
-    columns = ",".join(("hour", *question.by, *COUNTS, *question.amounts))
     conditions, values = _filters(question)
-    sql = f"SELECT {columns} FROM usage_hours WHERE hour >= ? AND hour < ?{conditions}"  # noqa: S608 - names of ours
-    rows = yield Query(sql, (_iso(first)[:HOUR_LETTERS], _iso(last)[:HOUR_LETTERS], *values))
-    _gather(question, rows, figures)
+    values = [_iso(first)[:HOUR_LETTERS], _iso(last)[:HOUR_LETTERS], *values]
+    source = f"FROM usage_hours WHERE hour >= ? AND hour < ?{conditions}"
+    group = ",".join((f"substr(hour, 1, {LETTERS[question.width]})", *question.by))
+    # The database adds up whole numbers; it has no decimals that are exact.
+    counts = ",".join(f"CAST(SUM({name}) AS BIGINT)" for name in COUNTS)
+    figures.add_counts((yield Query(f"SELECT {group},{counts} {source} GROUP BY {group}", tuple(values))))
+    if question.amounts:
+        columns = ",".join(("hour", *question.by, *question.amounts))
+        figures.add_amounts((yield Query(f"SELECT {columns} {source}", tuple(values))))
 
 
 def _entries(question: Question, start: datetime, end: datetime, figures: Figures) -> Script[None]:
@@ -107,9 +162,11 @@ def _entries(question: Question, start: datetime, end: datetime, figures: Figure
     while read == SLICE:
         found = yield Query(sql, (since, _iso(end), since, position, *values))
         requests = list(_requests(found))
-        _gather(question, [_row(question, calls) for calls in requests], figures)
-        for group, rows in figures.items():
-            figures[group] = [_summed(rows)]
+        known = [_figures(calls) for calls in requests]
+        figures.add_counts([_row(each, (*question.by, *COUNTS)) for each in known])
+        if question.amounts:
+            figures.add_amounts([_row(each, (*question.by, *question.amounts)) for each in known])
+        figures.fold()
         read = len(requests)
         if requests:
             since, position = requests[-1][0].opened_at, requests[-1][0].position
@@ -125,27 +182,6 @@ def _filters(question: Question) -> tuple[str, list[Value]]:
     return text, values
 
 
-def _gather(question: Question, rows: Iterable[tuple[Any, ...]], figures: Figures) -> None:
-    """Put the figures of each row with its group; a row is a time, the columns of the group, then the figures."""
-    letters, at = LETTERS[question.width], 1 + len(question.by)
-    for row in rows:
-        group: Any = (str(row[0])[:letters], *row[1:at])
-        known = figures.get(group)
-        if known is None:
-            figures[group] = [row[at:]]
-        else:
-            known.append(row[at:])
-
-
-def _summed(rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    if len(rows) == 1:
-        return rows[0]
-    columns: list[Any] = list(zip(*rows, strict=True))
-    counts = len(COUNTS)
-    with localcontext(EXACT):
-        return (*map(_count, columns[:counts]), *map(_exact, columns[counts:]))
-
-
 def _count(column: Sequence[int | None]) -> int | None:
     known = [figure for figure in column if figure is not None]
     return sum(known) if known else None
@@ -157,22 +193,17 @@ def _exact(column: Sequence[str | Decimal | None]) -> Decimal | None:
     return sum(map(Decimal, known), Decimal(0)) if known else None
 
 
-def _line(question: Question, group: Group, rows: Sequence[tuple[Any, ...]]) -> Line:
-    bucket, *names = group
-    figures: Any = dict(zip((*COUNTS, *question.amounts), _summed(rows), strict=True))
-    for amount in question.amounts:
-        figures[amount] = None if figures[amount] is None else Decimal(figures[amount])
-    opens_at = datetime.fromisoformat(bucket + SMALLEST[len(bucket) :] + "+00:00") if bucket else None
-    return Line(opens_at, tuple(name or None for name in names), Sums(**figures))
-
-
 def _requests(found: Iterable[tuple[Any, ...]]) -> Iterator[list[Raw]]:
     for _, calls in groupby(found, key=itemgetter(0)):
         yield [Raw(*call) for call in calls]
 
 
-def _row(question: Question, calls: list[Raw]) -> tuple[Any, ...]:
-    """Return an entry as `_hours` reads rows."""
+def _row(known: dict[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
+    return (known["opened_at"], *[known[name] for name in names])
+
+
+def _figures(calls: list[Raw]) -> dict[str, Any]:
+    """Return an entry by the names that its hour has for the same."""
     entry = calls[0]
     made = [call for call in calls if call.called is not None]
     alone = len({call.called for call in made}) == 1
@@ -197,7 +228,7 @@ def _row(question: Question, calls: list[Raw]) -> tuple[Any, ...]:
     with localcontext(EXACT):
         known["input_eur"] = _exact([call.input_eur for call in made]) if alone else None
         known["output_eur"] = _exact([call.output_eur for call in made]) if alone else None
-    return (entry.opened_at, *[known[name] for name in (*question.by, *COUNTS, *question.amounts)])
+    return known
 
 
 def _iso(time: datetime) -> str:

@@ -30,7 +30,7 @@ class Ground(Struct, frozen=True, kw_only=True):
         journal: Where it notes what it lets in; None where the database has the list.
         bury: Closes what dead processes left open and returns how much that was; raises StorageDown.
         writer_of: Starts the one writer.
-        tasks: What has to run for as long as the process serves.
+        live: Says that this process lives, for as long as it serves; None where the system says so.
 
     """
 
@@ -39,7 +39,7 @@ class Ground(Struct, frozen=True, kw_only=True):
     journal: Journal | None
     bury: Callable[[], Awaitable[int]]
     writer_of: Callable[[Clerk], Writer]
-    tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
+    live: Callable[[Clerk], Awaitable[None]] | None = None
 
     @property
     def lists_open(self) -> bool:
@@ -124,5 +124,5 @@ async def _on_server(url: str, stack: AsyncExitStack) -> Ground:
         journal=None,
         bury=lambda: bury_expired(database, lambda owner: bury(owner, ())),
         writer_of=partial(PostgresCommit, database),
-        tasks=(lease.keep,),
+        live=lambda clerk: lease.keep(clerk.hold_anew),
     )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 
 from msgspec import Struct
 
@@ -11,6 +12,7 @@ from accounts.budgeted import Budgeted
 from accounts.budgeting import Budgets
 from accounts.clerk import Clerk
 from accounts.gate import Gate, Hold
+from accounts.idempotency import Idempotency
 from accounts.limits import Limits
 from accounts.post import Sender, post_to
 from accounts.process_rates import ProcessRates
@@ -26,6 +28,8 @@ from metering.tokens import Tokens
 from pricing_tables.loader import load_rates
 from router.ground import Ground, ground_of
 from router.projects import ProjectChoice
+from router.replays import Replays
+from router.routes import completion
 from router.routes.completion import Completion
 from router.settings import Settings
 from router.tenancy import Tenancy, tenancy_of
@@ -49,6 +53,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     tenancy: Tenancy
     limits: Limits
     gate: Gate
+    idempotency: Idempotency
 
 
 async def open_house(house: House, stack: AsyncExitStack) -> Opened:
@@ -64,14 +69,16 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     tenancy = tenancy_of(settings, ground.database)
     await tenancy.revision.look()
     clerk = Clerk(ground.owner, lists_open=ground.lists_open)
-    tasks = (*ground.tasks, *tenancy.tasks, *_chores(house, ground))
+    idempotency = Idempotency(ground.database, ground.owner)
+    live = () if ground.live is None else (partial(ground.live, clerk),)
+    tasks = (*live, *tenancy.tasks, idempotency.run, *_chores(house, ground))
     await _keep_running(tasks, stack)
     writer = ground.writer_of(clerk)
     stack.push_async_callback(writer.close, CLOSE_WITHIN_S)
     limits = Limits(ground.database, tenancy.revision, settings.default_rpm, settings.default_tpm)
     gate = _gate(settings, ground, tenancy, writer, limits, stack)
     books = await _books(house, ground, writer, stack)
-    return Opened(ground=ground, books=books, tenancy=tenancy, limits=limits, gate=gate)
+    return Opened(ground=ground, books=books, tenancy=tenancy, limits=limits, gate=gate, idempotency=idempotency)
 
 
 async def _keep_running(tasks: tuple[Run, ...], stack: AsyncExitStack) -> None:
@@ -162,6 +169,7 @@ def completion_of(house: House, opened: Opened) -> Completion:
         planner=house.planner,
         projects=ProjectChoice(opened.tenancy.projects, development=house.settings.development),
         gate=Turnstile(opened.gate, longest_s, most, lists_open=opened.ground.lists_open),
+        replays=Replays(opened.idempotency, completion.ROUTE),
     )
 
 

@@ -3,6 +3,8 @@
 import time
 
 from accounts.gate import Hold
+from accounts.idempotency import REPLAYED
+from accounts.idempotency_store import Stored
 from metering.meter import Meter
 from metering.middleware import Scope, Send
 from metering.prometheus import Metrics
@@ -13,6 +15,7 @@ from router.framing import KEEP_ALIVE, Framing
 from router.limit_headers import our_headers
 from router.limited import count_limited
 from router.line import line_of
+from router.replays import Keeper
 from storage.errors import StorageError
 
 STREAM_HEADERS = [
@@ -77,10 +80,23 @@ class Writer:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
-    async def pieces(self, framing: Framing, pieces: list[str]) -> None:
-        """Write the events of pieces that arrived together."""
+    def kept_headers(self, receipt: Receipt) -> tuple[tuple[str, str], ...]:
+        """Return the headers of the JSON answer that come again with it."""
+        headers = [(b"content-type", b"application/json"), self._request_id, *_figures(receipt)]
+        return tuple((name.decode(), value.decode()) for name, value in headers)
+
+    async def replay(self, stored: Stored) -> None:
+        """Write an answer that was given before."""
+        headers = [(name.encode(), value.encode()) for name, value in (*stored.headers, REPLAYED)]
+        length = (b"content-length", str(len(stored.body)).encode())
+        await self._respond(stored.status, [*headers, length], stored.body)
+
+    async def pieces(self, framing: Framing, pieces: list[str], kept: list[bytes] | None = None) -> None:
+        """Write the events of pieces that arrived together; `kept` collects them."""
         line = self._line
         for block in framing.events(pieces):
+            if kept is not None:
+                kept.append(block)
             if not self._spoke:
                 self._spoke = True
                 self._meter.text_went_out()
@@ -95,9 +111,11 @@ class Writer:
         """Write a comment, so that nothing between here and the client gives up."""
         await self._write(KEEP_ALIVE)
 
-    async def last(self, framing: Framing, turns: int, error: Exception | None) -> None:
+    async def last(self, framing: Framing, turns: int, error: Exception | None, keeper: Keeper | None = None) -> None:
         """Settle, then write the one final event and end the response."""
         receipt: Receipt | None = None
+        if keeper is not None and error is None:
+            self._keep(framing, turns, keeper)
         try:
             receipt = await self._meter.settle(
                 "ok" if error is None else "partial" if self._meter.answered else "error"
@@ -106,6 +124,11 @@ class Writer:
             error = failure
         fault = None if error is None else fault_of(error, self._meter.request_id)
         await self._write(framing.last(turns, receipt, fault), more=False)
+
+    def _keep(self, framing: Framing, turns: int, keeper: Keeper) -> None:
+        before = b"".join(keeper.blocks)
+        headers = tuple((name.decode(), value.decode()) for name, value in (*STREAM_HEADERS, self._request_id))
+        keeper.keep(self._meter, lambda _: headers, lambda receipt: before + framing.last(turns, receipt, None))
 
     async def _write(self, block: bytes, *, more: bool = True) -> None:
         if not self.started:

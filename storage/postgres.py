@@ -30,6 +30,7 @@ class Postgres:
         """
         self._url = url
         self._idle: list[Session] = []
+        self._closed = False
         self._free = asyncio.Semaphore(most_sessions)
         self._offset_ns = time_ns() - monotonic_ns()
         self._calibrated_ns: int | None = None
@@ -80,9 +81,11 @@ class Postgres:
             answer_seconds: After how long without an answer the server counts as lost.
 
         Raises:
-            StorageDown: The server cannot be reached.
+            StorageDown: The server cannot be reached, or this is closed.
 
         """
+        if self._closed:
+            raise StorageDown("closed")
         session = await Session.open(self._url, answer_seconds)
         try:
             await self._calibrate(session)
@@ -94,7 +97,7 @@ class Postgres:
 
     async def aclose(self) -> None:
         """Close the connections that nobody uses; the others close when they are given back."""
-        self._url = ""
+        self._closed = True
         while self._idle:
             await self._idle.pop().close()
 
@@ -135,10 +138,10 @@ class Postgres:
                 if session.closed:
                     # The server that went away took the others with it.
                     self._idle = [other for other in self._idle if not other.closed]
-                elif self._url:
-                    self._idle.append(session)
-                else:
+                elif self._closed:
                     await session.close()
+                else:
+                    self._idle.append(session)
         finally:
             self._free.release()
 
@@ -147,8 +150,6 @@ class Postgres:
             session = self._idle.pop()
             if not session.closed:
                 return session
-        if not self._url:
-            raise StorageDown("closed")
         return await self.session()
 
     async def _calibrate_if_due(self, session: Session) -> None:

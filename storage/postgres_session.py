@@ -80,14 +80,21 @@ class Session:
             "lock_timeout": str(_LOCK_MS),
             "idle_in_transaction_session_timeout": str(_IDLE_MS),
         }
-        try:
-            connection = await asyncpg.connect(
+        connecting = asyncio.ensure_future(
+            asyncpg.connect(
                 url,
                 timeout=CONNECT_SECONDS,
                 command_timeout=answer_seconds,
                 statement_cache_size=_CACHED_STATEMENTS,
                 server_settings=settings,
             )
+        )
+        try:
+            # asyncpg complains to the event loop when it is cancelled while it shakes hands.
+            connection = await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(_hang_up)
+            raise
         except (*FAILURES, ValueError) as cause:
             raise StorageDown(text_of_failure(cause)) from cause
         session = cls(connection)
@@ -231,6 +238,11 @@ class Session:
                 await self._connection.execute("ROLLBACK")
         except FAILURES:
             self._connection.terminate()
+
+
+def _hang_up(connecting: "asyncio.Future[asyncpg.Connection[asyncpg.Record]]") -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().terminate()
 
 
 def _number(text: str) -> int | float:

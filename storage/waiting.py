@@ -55,6 +55,8 @@ class Waiting:
         for handed in units:
             if not handed.future.done() and monotonic() - handed.since > patience_seconds:
                 handed.future.set_exception(StorageDown())
+                # Who did not wait misses nothing, so asyncio need not complain that nobody looked.
+                handed.future.exception()
 
     def give_up(self, units: Sequence[Handed] | None = None) -> None:
         """Print what was to be kept, one JSON object a unit, and tell who waits; None stands for all."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from accounts.budgeting import Budgets
@@ -87,20 +87,20 @@ async def list_budgets(
 
 
 @get(PATH + "/{budget_id:str}", tags=["budgets"], responses=answers(BudgetView))
-async def show_budget(request: Request[Any, Any, Any], budget_id: str) -> Response[bytes]:
+async def show_budget(request: Request[Any, Any, Any], budget_id: FromPath[str]) -> Response[bytes]:
     """Return a budget in its current window."""
     return _json(view_of(await _budgets(request).get(budget_id)))
 
 
 @patch(PATH + "/{budget_id:str}", tags=["budgets"], responses=answers(BudgetView))
-async def change_budget(request: Request[Any, Any, Any], budget_id: str) -> Response[bytes]:
+async def change_budget(request: Request[Any, Any, Any], budget_id: FromPath[str]) -> Response[bytes]:
     """Change a budget; once this answers, the change is in force in every process."""
     change = await sent(request, BudgetChange)
     return _json(view_of(await _budgets(request).change(budget_id, change)))
 
 
 @delete(PATH + "/{budget_id:str}", status_code=200, tags=["budgets"])
-async def delete_budget(request: Request[Any, Any, Any], budget_id: str) -> BudgetDeleted:
+async def delete_budget(request: Request[Any, Any, Any], budget_id: FromPath[str]) -> BudgetDeleted:
     """Remove a budget; once this answers, it stops nobody."""
     await _budgets(request).delete(budget_id)
     return BudgetDeleted(id=budget_id)

@@ -4,12 +4,14 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from msgspec import Struct
 
 from accounts.errors import AccountError
 from accounts.gate import Hold
+from accounts.idempotency_store import Stored
 from agents import PIPELINES, Pipeline
 from agents.errors import AgentError
 from agents.messages import Done, Events, Task
@@ -28,6 +30,7 @@ from router.framing import Framing
 from router.line import line_of
 from router.menu import Choice, Menu
 from router.projects import ProjectChoice
+from router.replays import Keeper, Replays
 from router.requests import CompletionRequest, check
 from router.turnstile import Turnstile
 from router.writer import Writer
@@ -47,11 +50,19 @@ class Order(Struct, frozen=True):
     pipeline: Pipeline
     framing: Framing
     hold: Hold | None
+    keeper: Keeper | None
 
     @property
     def turns(self) -> int:
         """History, question and answer (2.3.2)."""
         return len(self.task.history) + 2
+
+    async def end(self, meter: Meter) -> None:
+        """Give back what was not used, and let a next try run where there was no answer."""
+        if self.hold is not None:
+            await self.hold.used(meter.tokens)
+        if self.keeper is not None:
+            await self.keeper.end()
 
 
 class Completion:
@@ -65,6 +76,7 @@ class Completion:
         planner: V1's planning model, when it is not the request's own.
         projects: Says what a request is booked on.
         gate: Says whether limits and budgets let it in.
+        replays: Knows the answers that are to be given again.
 
     """
 
@@ -78,6 +90,7 @@ class Completion:
         planner: Model | None,
         projects: ProjectChoice,
         gate: Turnstile,
+        replays: Replays,
     ) -> None:
         self._authenticator = authenticator
         self._menu = menu
@@ -86,6 +99,7 @@ class Completion:
         self._planner = planner
         self._projects = projects
         self._gate = gate
+        self._replays = replays
         self._decoder = msgspec.json.Decoder(CompletionRequest)
         self._framings: dict[tuple[str, str], Framing] = {}
 
@@ -102,29 +116,33 @@ class Completion:
 
     async def _serve(self, scope: Scope, receive: Receive, writer: Writer, meter: Meter) -> None:
         try:
-            order = await self._admit(scope, receive, writer, meter)
+            order = await self._admit(scope, receive, meter)
         except ClientGone:
             return
         except FORESEEN as error:
             await writer.refuse(error)
             return
+        if isinstance(order, Stored):
+            await writer.replay(order)
+            return
+        writer.holds(order.hold)
         try:
             if order.task.stream:
                 await self._stream(order, scope, writer, meter)
             else:
                 await self._whole(order, scope, writer, meter)
         finally:
-            if order.hold is not None:
-                await order.hold.used(meter.tokens)
+            await order.end(meter)
 
-    async def _admit(self, scope: Scope, receive: Receive, writer: Writer, meter: Meter) -> Order:
+    async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Order | Stored:
         if scope["method"] != "POST":
             raise Refused("method_not_allowed", headers={"Allow": "POST"})
         headers = scope["headers"]
         principal = self._authenticator.known(headers) or await self._authenticator.principal(headers)
         refuse_admin(principal, headers)
         require_json(headers)
-        request = decode(self._decoder, await read_body(receive, headers, MOST_BODY_BYTES))
+        body = await read_body(receive, headers, MOST_BODY_BYTES)
+        request = decode(self._decoder, body)
         check(request)
         agent = request.agent_name()
         pipeline = PIPELINES.get(agent)
@@ -148,9 +166,19 @@ class Completion:
         )
         if choice.warning is not None:
             meter.warn(choice.warning)
-        hold = await self._gate.let_in(admission, task, meter)
-        writer.holds(hold)
-        return Order(task, pipeline, self._framing(choice.shown, agent), hold)
+        keeper = await self._replays.claim(headers, project_id, body, meter)
+        if isinstance(keeper, Stored):
+            return keeper
+        hold = await self._let_in(admission, task, meter, keeper)
+        return Order(task, pipeline, self._framing(choice.shown, agent), hold, keeper)
+
+    async def _let_in(self, admission: Admission, task: Task, meter: Meter, keeper: Keeper | None) -> Hold | None:
+        try:
+            return await self._gate.let_in(admission, task, meter)
+        except BaseException:
+            if keeper is not None:
+                await keeper.end()
+            raise
 
     def _task(self, request: CompletionRequest, choice: Choice, project_id: str) -> Task:
         return Task(
@@ -186,6 +214,9 @@ class Completion:
             if client.gone:
                 await _settle_without_answer(meter, "client_gone")
                 return
+            text = "".join(pieces)
+            if order.keeper is not None:
+                order.keeper.keep(meter, writer.kept_headers, partial(order.framing.body, text, order.turns))
             receipt = await meter.settle("ok")
         except FORESEEN as error:
             await _settle_without_answer(meter, "error")
@@ -194,17 +225,18 @@ class Completion:
             await _settle_without_answer(meter, "error")
             await writer.refuse(STOPPING)
         else:
-            await writer.body(order.framing.body("".join(pieces), order.turns, receipt), receipt)
+            await writer.body(order.framing.body(text, order.turns, receipt), receipt)
 
     async def _stream(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Write whole events as they come; settle, then write the last one."""
         error: Exception | None = None
+        kept = None if order.keeper is None else order.keeper.blocks
         async with Departure(line_of(scope), writer.keep_alive, writer.last_write) as client:
             try:
                 async with aclosing(self._events(order, meter)) as events:
                     async for event in events:
                         if not isinstance(event, Done):
-                            await writer.pieces(order.framing, event.pieces)
+                            await writer.pieces(order.framing, event.pieces, kept)
             except FORESEEN as failure:
                 error = failure
             except CancelledError:
@@ -219,7 +251,7 @@ class Completion:
             await _settle_without_answer(meter, "error")
             await writer.refuse(error)
             return
-        await writer.last(order.framing, order.turns, error)
+        await writer.last(order.framing, order.turns, error, order.keeper)
 
 
 async def _settle_without_answer(meter: Meter, status: RequestStatus) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from litestar import Request, delete, get, post
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Meta, Struct
 
 from accounts.budgets import BudgetState
@@ -99,24 +99,24 @@ class AlertDeleted(Struct, frozen=True, kw_only=True):
 
 
 @get([ALL + LIMIT, PROJECT + LIMIT], tags=["budgets"])
-async def show_limit(request: Request[Any, Any, Any], project_id: str | None = None) -> SpendLimit:
+async def show_limit(request: Request[Any, Any, Any]) -> SpendLimit:
     """Return the hard monthly limit in euros."""
-    owner = _owner(project_id)
+    owner = _owner(request)
     return _limit_view(owner, await _limits(request).limit(owner))
 
 
 @post([ALL + LIMIT, PROJECT + LIMIT], status_code=200, tags=["budgets"])
-async def set_limit(request: Request[Any, Any, Any], project_id: str | None = None) -> SpendLimit:
+async def set_limit(request: Request[Any, Any, Any]) -> SpendLimit:
     """Set the hard monthly limit; dollars are turned into euros at the latest rate, once."""
-    owner, new = _owner(project_id), await sent(request, NewLimit)
+    owner, new = _owner(request), await sent(request, NewLimit)
     threshold = Threshold(new.threshold_amount, new.currency)
     return _limit_view(owner, await _limits(request).set_limit(owner, threshold))
 
 
 @delete([ALL + LIMIT, PROJECT + LIMIT], status_code=200, tags=["budgets"])
-async def remove_limit(request: Request[Any, Any, Any], project_id: str | None = None) -> LimitDeleted:
+async def remove_limit(request: Request[Any, Any, Any]) -> LimitDeleted:
     """Remove the hard monthly limit."""
-    owner = _owner(project_id)
+    owner = _owner(request)
     await _limits(request).remove_limit(owner)
     return LimitDeleted(object=f"{owner.scope}.spend_limit.deleted")
 
@@ -124,14 +124,13 @@ async def remove_limit(request: Request[Any, Any, Any], project_id: str | None =
 @get([ALL + ALERTS, PROJECT + ALERTS], tags=["budgets"])
 async def list_alerts(
     request: Request[Any, Any, Any],
-    project_id: str | None = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MOST_ROWS)] = 20,
     after: FromQuery[str | None] = None,
     before: FromQuery[str | None] = None,
     order: FromQuery[Literal["asc", "desc"]] = "asc",
 ) -> SpendAlertList:
     """List the soft monthly limits."""
-    owner = _owner(project_id)
+    owner = _owner(request)
     page = await _limits(request).alerts(owner, Asked(limit=limit, after=after, before=before, order=order))
     views = [_alert_view(owner, state) for state in page.states]
     first, last = (views[0].id, views[-1].id) if views else (None, None)
@@ -139,30 +138,30 @@ async def list_alerts(
 
 
 @post([ALL + ALERTS, PROJECT + ALERTS], status_code=200, tags=["budgets"])
-async def create_alert(request: Request[Any, Any, Any], project_id: str | None = None) -> SpendAlert:
+async def create_alert(request: Request[Any, Any, Any]) -> SpendAlert:
     """Make a soft monthly limit."""
-    owner, new = _owner(project_id), await sent(request, NewAlert)
+    owner, new = _owner(request), await sent(request, NewAlert)
     return _alert_view(owner, await _limits(request).add_alert(owner, _asked(new)))
 
 
 @get([ALL + ALERT, PROJECT + ALERT], tags=["budgets"])
-async def show_alert(request: Request[Any, Any, Any], alert_id: str, project_id: str | None = None) -> SpendAlert:
+async def show_alert(request: Request[Any, Any, Any], alert_id: FromPath[str]) -> SpendAlert:
     """Return a soft monthly limit."""
-    owner = _owner(project_id)
+    owner = _owner(request)
     return _alert_view(owner, await _limits(request).alert(owner, alert_id))
 
 
 @post([ALL + ALERT, PROJECT + ALERT], status_code=200, tags=["budgets"])
-async def change_alert(request: Request[Any, Any, Any], alert_id: str, project_id: str | None = None) -> SpendAlert:
+async def change_alert(request: Request[Any, Any, Any], alert_id: FromPath[str]) -> SpendAlert:
     """Put another soft monthly limit in the place of one."""
-    owner, new = _owner(project_id), await sent(request, NewAlert)
+    owner, new = _owner(request), await sent(request, NewAlert)
     return _alert_view(owner, await _limits(request).change_alert(owner, alert_id, _asked(new)))
 
 
 @delete([ALL + ALERT, PROJECT + ALERT], status_code=200, tags=["budgets"])
-async def remove_alert(request: Request[Any, Any, Any], alert_id: str, project_id: str | None = None) -> AlertDeleted:
+async def remove_alert(request: Request[Any, Any, Any], alert_id: FromPath[str]) -> AlertDeleted:
     """Remove a soft monthly limit."""
-    owner = _owner(project_id)
+    owner = _owner(request)
     await _limits(request).remove_alert(owner, alert_id)
     return AlertDeleted(id=alert_id, object=f"{owner.scope}.spend_alert.deleted")
 
@@ -179,7 +178,8 @@ ROUTES = (
 )
 
 
-def _owner(project_id: str | None) -> Owner:
+def _owner(request: Request[Any, Any, Any]) -> Owner:
+    project_id = request.path_params.get("project_id")
     return Owner() if project_id is None else Owner("project", project_id)
 
 

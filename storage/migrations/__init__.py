@@ -26,7 +26,7 @@ def upgrade(url: str) -> None:
     """
     if is_postgres(url):
         # asyncpg takes a while to import, and who keeps a file needs none of it.
-        from storage.migrations.on_postgres import upgrade_postgres  # noqa: PLC0415
+        from storage.migrations.on_postgres import upgrade_postgres  # noqa: PLC0415 - as asyncpg is slow
 
         upgrade_postgres(url, HEAD)
     else:
@@ -42,7 +42,7 @@ def revision_of(url: str) -> str | None:
 
     """
     if is_postgres(url):
-        from storage.migrations.on_postgres import revision_of_postgres  # noqa: PLC0415
+        from storage.migrations.on_postgres import revision_of_postgres  # noqa: PLC0415 - as asyncpg is slow
 
         return revision_of_postgres(url)
     path = sqlite_path(url)
@@ -64,7 +64,7 @@ def _upgrade_file(path: Path) -> None:
             if not _is_ready(path):
                 _use_write_ahead_log(path)
                 # Alembic and SQLAlchemy take 0.3 s to import, and a start at head needs neither.
-                from storage.migrations.run import run  # noqa: PLC0415
+                from storage.migrations.run import run  # noqa: PLC0415 - alembic is slow
 
                 run(path)
     except (OSError, sqlite3.Error) as cause:

@@ -63,11 +63,11 @@ async def _revision(url: str) -> str | None:
 
 async def _upgrade(url: str) -> None:
     # Alembic and SQLAlchemy take 0.3 s to import, and a start at head needs neither.
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
-    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
-    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - alembic is slow
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - alembic is slow
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415 - alembic is slow
 
-    from storage.migrations.run import bring_to_head  # noqa: PLC0415
+    from storage.migrations.run import bring_to_head  # noqa: PLC0415 - alembic is slow
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: _connect(url), poolclass=NullPool)
     try:

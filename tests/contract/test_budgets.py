@@ -10,7 +10,7 @@ import pytest
 from accounts.budgeting import Budgets
 from accounts.budgets import BudgetChange
 from accounts.budgets_store import Asked, matching
-from accounts.errors import BudgetUnknown
+from accounts.errors import BudgetUnknown, ProjectUnknown
 from accounts.spend_limits import Owner, SpendLimits, Threshold
 from pricing_tables.loader import load_rates
 from tests.contract.databases import opened
@@ -82,3 +82,15 @@ async def test_whoever_sets_the_spend_limit_at_once_sets_one(budgets):
 
     (state,) = (await budgets.list(Asked())).states
     assert state == await limits.limit(Owner())
+
+
+async def test_an_id_that_no_database_could_hold_is_unknown_as_any_other(budgets):
+    for odd in ("bud_\0", "bud_" + "x" * 100_000, "bud_é\U0001f600"):
+        with pytest.raises(BudgetUnknown):
+            await budgets.get(odd)
+        with pytest.raises(ProjectUnknown):
+            await budgets.create(new(scope="project", scope_id=odd))
+        with pytest.raises(ProjectUnknown):
+            await SpendLimits(budgets, load_rates()).set_limit(Owner("project", odd), Threshold(1, "EUR"))
+        for asked in (Asked(after=odd), Asked(before=odd), Asked(scope_id=odd)):
+            assert (await budgets.list(asked)).states == []

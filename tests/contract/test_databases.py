@@ -160,3 +160,40 @@ async def test_clock_is_the_database_s_and_goes_on(url):
 
     assert first <= second
     assert abs(first - time.time_ns()) < 10**9
+
+
+async def test_tables_that_grow_a_column_under_a_running_process_are_read_on(url):
+    async with opened(url) as database:
+        read, add = asking("SELECT * FROM revision"), asking("UPDATE revision SET number = 2 RETURNING *")
+        await database.read(read)
+        await database.write(add)
+
+        await database.write(asking("ALTER TABLE revision ADD COLUMN note TEXT"))
+
+        assert await database.read(read) == [(1, 2, None)]
+        assert await database.write(add) == [(1, 2, None)]
+
+
+async def test_more_scripts_than_connections_all_get_their_turn(url):
+    async with opened(url) as database:
+        found = await asyncio.gather(*(projects(database) for _ in range(50)))
+
+    assert found == [[]] * 50
+
+
+async def test_script_that_is_cancelled_wherever_it_is_leaves_nothing_or_all_and_the_next_one_runs(url):
+    def script(name):
+        yield Write(PROJECT, [project(f"{name}-1")])
+        yield Write(PROJECT, [project(f"{name}-2")])
+
+    async with opened(url) as database:
+        for n in range(30):
+            write = asyncio.create_task(database.write(lambda n=n: script(f"p{n}")))
+            await asyncio.wait([write], timeout=n / 5000)
+            write.cancel()
+            await asyncio.wait([write])
+        await database.write(lambda: script("after"))
+        names = await projects(database)
+
+    assert {"after-1", "after-2"} <= set(names)
+    assert {name[:-2] for name in names if name.endswith("1")} == {name[:-2] for name in names if name.endswith("2")}

@@ -36,7 +36,7 @@ async def lane(writer, name, handed, stopped):
         if stopped.is_set():
             return
         handed.append(f"{name}-{n}")
-        await asyncio.wait([writer.submit(unit(handed[-1]), durable=True)])
+        await asyncio.wait([writer.submit(unit(handed[-1]), durable=True)])  # told, maybe, that it takes long
 
 
 async def accepted_again(writer, name, seconds=5.0):

@@ -107,7 +107,8 @@ def _enforcement() -> None:
 def _usage_hours() -> None:
     # Sums of the ledger by the hour in which requests were let in; each process has rows of its own, so that no two
     # ever write the same one. A sum is null when no request has the figure; the `_known` count those that have it.
-    _table(
+    # Reports read hours in order, so SQLite keeps the rows in the order of their key.
+    op.create_table(
         "usage_hours",
         *[_key(name) for name in ("hour", "owner", "project_id", "key_id", "subject", "model", "resolved_model")],
         *[_key(name) for name in ("basis", "zone", "method", "exchange")],
@@ -117,6 +118,8 @@ def _usage_hours() -> None:
         *_maybe("cost_eur", "input_eur", "output_eur"),
         *_maybe("emissions_kg", "emissions_min_kg", "emissions_max_kg"),
         *_maybe("embodied_kg", "energy_kwh", "water_liters"),
+        sqlite_with_rowid=False,
+        **_STRICT,
     )
 
 

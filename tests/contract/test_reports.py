@@ -1,0 +1,76 @@
+"""Reports on either database: what a gateway wrote adds up to the book, however it is cut, grouped and filtered."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+from msgspec import structs
+
+from accounts.clerk import Clerk
+from metering.ledger import Entry
+from metering.ledger_reader import LedgerReader
+from metering.question import CARBON, EURO, Question
+from metering.reports import Reports
+from tests.contract.databases import opened, writing
+from tests.unit.metering.samples import NOON, entry
+
+pytestmark = pytest.mark.anyio
+
+CUTS = [(0, 0), (17, 0), (0, 43), (17, 43), (30, -200)]  # minutes off both ends, in
+
+
+def entries() -> list[Entry]:
+    """Return requests every seven minutes for a day and a half, of two projects and keys, some without footprint."""
+    return [
+        structs.replace(
+            one,
+            admission=structs.replace(
+                one.admission, opened_at=NOON + timedelta(minutes=7 * n), key_id=None if n % 3 else "key_1"
+            ),
+        )
+        for n in range(300)
+        for one in [entry(f"r{n}", project_id=f"proj-{n % 2}", calls=n // 3 % 3, **({} if n % 5 else {"kg": None}))]
+    ]
+
+
+@asynccontextmanager
+async def written(url: str) -> AsyncIterator[Reports]:
+    async with writing(url, Clerk("me", lists_open=False)) as writer:
+        await asyncio.gather(*(writer.submit(one, durable=True) for one in entries()))
+    async with opened(url) as database:
+        yield Reports(database)
+
+
+@pytest.mark.parametrize("width", [None, "1m", "1h", "1d"])
+async def test_reports_add_up_to_what_was_written(url, width):
+    async with written(url) as reports:
+        for first, last in CUTS:
+            start, end = NOON + timedelta(minutes=first), NOON + timedelta(minutes=7 * 300 - last)
+            question = Question(
+                start=start, end=end, width=width, by=("project_id", "basis"), amounts=EURO + CARBON, keys=("key_1",)
+            )
+
+            lines = await reports.lines(question)
+
+            asked = [each for each in entries() if start <= each.admission.opened_at < end and each.admission.key_id]
+            assert sum(line.sums.requests for line in lines) == len(asked)
+            assert sum(line.sums.output_tokens or 0 for line in lines) == 38 * len(asked)
+            euros = sum(Fraction(each.receipt.pricing.total_cost) for each in asked)
+            assert sum(Fraction(line.sums.cost_eur or 0) for line in lines) == euros
+            grams = sum(Fraction(each.receipt.emissions_kg or 0) for each in asked)
+            assert sum(Fraction(line.sums.emissions_kg or 0) for line in lines) == grams
+            assert {line.group[0] for line in lines} == {"proj-0", "proj-1"}
+            assert {line.group[1] for line in lines} == {None, "ecologits"}
+
+
+async def test_book_is_read_in_the_order_it_was_written(url):
+    async with written(url):
+        pass
+    async with opened(url) as database:
+        lines = [line async for line in LedgerReader(database).read()]
+
+    assert {line.request_id for line in lines} == {f"r{n}" for n in range(300)}
+    assert {line.key_id for line in lines} == {None, "key_1"}
