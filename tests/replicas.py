@@ -79,8 +79,10 @@ class Replicas:
         return Admin(self)
 
     @property
-    def log(self) -> str:
-        return "\n".join(gateway.log for gateway in self.gateways)
+    def complaints(self) -> list[str]:
+        """What the gateways wrote down of what nobody foresaw."""
+        lines = [line for gateway in self.gateways for line in gateway.log.splitlines()]
+        return [line for line in lines if "Traceback" in line or "unforeseen" in line]
 
 
 @dataclass

@@ -14,7 +14,7 @@ import uvloop
 
 from tests.gateway import ROOT
 
-CONNECTIONS = 12
+CONNECTIONS = 24
 BODY = json.dumps({"message": "Bonjour", "model": "my-ok", "max_tokens": 5}).encode()
 
 

@@ -16,8 +16,8 @@ from tests.replicas import Key, Replicas, wait
 
 WITHIN_S = 1.0
 POLL_S = 0.02
-WATCHED_S = 3.0
-FLOOD_S = 9.0
+WATCHED_S = 2.5
+FLOOD_S = 6.0
 
 
 @dataclass
