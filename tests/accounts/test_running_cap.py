@@ -29,14 +29,15 @@ def key(house: Replicas) -> Iterator[Key]:
     house.admin.revoke(key)
 
 
-def test_no_more_run_at_once_than_the_key_may(house: Replicas, key: Key) -> None:
-    asks = [Ask({"message": "Bonjour", "model": "my-hang"}, key.value, leaves_after=1.5) for _ in range(12)]
+def test_no_more_run_at_once_than_the_key_may(house: Replicas, vendor: FaultyUpstream, key: Key) -> None:
+    asks = [Ask({"message": key.id, "model": "my-hang"}, key.value, leaves_after=3) for _ in range(12)]
 
     async def all_at_once() -> list[int | None]:
         return [told.status for told in await asyncio.gather(*(tell(house.next(), ask) for ask in asks))]
 
     statuses = asyncio.run(all_at_once())
 
+    assert len(visits(vendor, key.id)) == CAP
     # Those who run get no answer before they leave.
     assert sorted(statuses, key=str) == [429] * (12 - CAP) + [None] * CAP
 
