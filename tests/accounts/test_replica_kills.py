@@ -47,12 +47,22 @@ async def through_kills(replicas: Replicas, key: Key, budget: dict[str, Any], ki
             number += 1
             told.append(await tell_balanced(replicas.next, Ask(fields, key.value)))
 
-    async def reap() -> None:
-        for kill in range(kills):
-            await asyncio.sleep(BETWEEN_KILLS_S)
-            victim = kill % len(replicas.gateways)
+    # One replica at least goes on serving; of one, none does meanwhile.
+    starting = asyncio.Semaphore(max(1, len(replicas.gateways) - 1))
+    turns = [asyncio.Lock() for _ in replicas.gateways]
+
+    async def kill_and_start(victim: int) -> None:
+        async with turns[victim]:
             await asyncio.to_thread(replicas.kill, victim)
             await asyncio.to_thread(replicas.gateways[victim].start)
+            starting.release()
+
+    async def reap() -> None:
+        async with asyncio.TaskGroup() as restarts:
+            for kill in range(kills):
+                await starting.acquire()
+                await asyncio.sleep(BETWEEN_KILLS_S)
+                restarts.create_task(kill_and_start(kill % len(replicas.gateways)))
         over.set()
 
     async with watched(replicas, {budget["id"]: Decimal(budget["limit"])}) as watch, asyncio.TaskGroup() as group:
