@@ -10,7 +10,7 @@ from accounts.errors import AccountError, BudgetSpent, FootprintUnknown, RateExc
 from accounts.gcra import Verdict, give_back, take
 from accounts.rates_store import read_tats, write_tats
 from accounts.spare import spare
-from accounts.standings import Charged, Standing, Standings
+from accounts.standings import Charged, Standing, Standings, remaining
 from metering.held import Held
 from metering.hours import UPSERT_HOUR, Hours, HoursDraft
 from metering.ledger import Entry, Remaining
@@ -94,7 +94,7 @@ class Sitting:
             self._clerk.hours.keep(self._draft)
 
     def _read(self, entries: Sequence[Entry], asks: Sequence[Ask]) -> Script[None]:
-        charged = {charged_to(unit) for unit in (*entries, *asks)}
+        charged = [charged_to(unit) for unit in (*entries, *asks)]
         places = {running_counter(ask.key_id) for ask in asks if ask.running is not None and ask.key_id is not None}
         yield from self._standings.read(charged, places)
         counters = {rate.counter for unit in self._units if isinstance(unit, Ask | Knock) for rate in unit.rates}
@@ -131,7 +131,7 @@ class Sitting:
         amounts: dict[str, Decimal] = {}
         if ask.running is not None and ask.key_id is not None:
             place = running_counter(ask.key_id)
-            if self._standings.held([place]) >= ask.running:
+            if self._standings.held(place) >= ask.running:
                 return TooManyRunning(ask.running)
             amounts[place] = ONE
         applying = self._standings.applying(charged_to(ask))
@@ -145,7 +145,7 @@ class Sitting:
         self._standings.hold(amounts)
         self._tats |= tats
         self._new_tats |= tats
-        return Grant(amounts, bounded, self._standings.remaining(applying), verdict)
+        return Grant(amounts, bounded, remaining(applying), verdict)
 
     def _hold(self, ask: Ask, standing: Standing, amounts: dict[str, Decimal]) -> AccountError | None:
         """Add what the request must hold of a window; return why it may not."""
@@ -155,14 +155,14 @@ class Sitting:
             return FootprintUnknown(budget.scope)
         # What costs nothing stays open whatever was spent.
         if amount > 0:
-            if EXACT.subtract(self._standings.room(standing), amount) < 0:
+            if EXACT.subtract(standing.room, amount) < 0:
                 self._refusing[standing.counter] = standing
                 return BudgetSpent(budget.unit, budget.scope, budget.amount, standing.window.closes_at)
             amounts[standing.counter] = amount
         return None
 
     def _left(self, entry: Entry) -> Remaining | None:
-        return self._standings.remaining(self._standings.applying(charged_to(entry)))
+        return remaining(self._standings.applying(charged_to(entry)))
 
     def _write(self, entries: Sequence[Entry], outcomes: dict[int, object]) -> Script[None]:
         yield from write_by_rank(self._units)

@@ -201,16 +201,19 @@ class Gate:
 
         """
         answer = self._writer.submit(ask, durable=False)
+        waiting = asyncio.shield(answer)
+        # A server that is lost in a commit is asked for the outcome when it is back; nobody waits for that.
+        patience = asyncio.get_running_loop().call_later(_PATIENCE_S, waiting.cancel)
         try:
-            async with asyncio.timeout(_PATIENCE_S):
-                outcome: Grant | AccountError = await asyncio.shield(answer)
-        except CancelledError:
+            outcome: Grant | AccountError = await waiting
+        except CancelledError as cause:
             answer.add_done_callback(self._let_go)
-            raise
-        except TimeoutError as cause:
-            # Nobody knows whether it is in: a server that is lost in a commit is asked when it is back.
-            answer.add_done_callback(self._let_go)
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
+                raise
             raise StorageDown from cause
+        finally:
+            patience.cancel()
         if isinstance(outcome, AccountError):
             raise outcome
         return outcome

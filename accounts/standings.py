@@ -1,6 +1,6 @@
 """How budgets stand inside one transaction: what is spent and held of each window, and what changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -25,20 +25,32 @@ class Charged(Struct, frozen=True):
 
 
 class Standing:
-    """One window of one budget."""
+    """One window of one budget.
 
-    __slots__ = ("budget", "counter", "counters", "spent", "spent_before", "window")
+    Attributes:
+        counters: Those whose holds count against it.
+        spent: What was spent in it, and what will be once this transaction is in.
+        taken: What is spent and held together.
+
+    """
+
+    __slots__ = ("budget", "counter", "counters", "spent", "spent_before", "taken", "window")
 
     def __init__(self, budget: Budget, window: Window) -> None:
         self.budget = budget
         self.window = window
         self.counter = window_id(budget.id, window)
         self.counters = counters_of(budget, window)
-        self.spent = self.spent_before = ZERO
+        self.spent = self.spent_before = self.taken = ZERO
 
     def part(self, bound: Bound) -> Decimal | None:
         """Return what of a bound counts here; None when that is unknown."""
         return bound.eur if self.budget.unit == "EUR" else bound.grams
+
+    @property
+    def room(self) -> Decimal:
+        """What is neither spent nor held; negative where a limit was lowered or is soft."""
+        return EXACT.subtract(self.budget.amount, self.taken)
 
 
 class Standings:
@@ -55,25 +67,38 @@ class Standings:
         self._owner = owner
         self._holds = holds
         self._others: dict[str, Decimal] = {}
-        self._budgets: list[Budget] = []
-        self._windows: dict[str, Standing] = {}
+        self._windows: dict[str, list[Standing]] = {}
+        self._counted: dict[str, list[Standing]] = {}
+        self._applying: dict[tuple[str, str | None], list[Budget]] = {}
 
-    def read(self, charged: set[Charged], counters: set[str]) -> Script[None]:
+    def read(self, charged: Collection[Charged], counters: set[str]) -> Script[None]:
         """Read the budgets of these requests, their windows, and what others hold of them and of further counters."""
+        standings: list[Standing] = []
         if charged:
-            keys = {each.key_id for each in charged if each.key_id is not None}
-            self._budgets = yield from budgets_store.matching({each.project_id for each in charged}, keys)
-        for budget in self._budgets:
-            for moment in {each.moment for each in charged}:
-                made = Standing(budget, window_at(moment, budget.every, budget.timezone))
-                self._windows.setdefault(made.counter, made)
-        if self._windows:
-            spent = yield from budgets_store.spent(self._windows)
-            for counter, standing in self._windows.items():
-                standing.spent = standing.spent_before = spent[counter]
-        wanted = counters.union(*(each.counters for each in self._windows.values()))
+            budgets = yield from self._read_budgets(charged)
+            for budget in budgets:
+                self._windows[budget.id] = windows = _windows(budget, charged)
+                standings += windows
+        if standings:
+            spent = yield from budgets_store.spent([each.counter for each in standings])
+            for standing in standings:
+                standing.spent = standing.spent_before = spent[standing.counter]
+        wanted = counters.union(*(each.counters for each in standings))
         if wanted:
             yield from self._read_others(sorted(wanted))
+        for standing in standings:
+            standing.taken = EXACT.add(standing.spent, total(self.held(each) for each in standing.counters))
+            for counter in standing.counters:
+                self._counted.setdefault(counter, []).append(standing)
+
+    def _read_budgets(self, charged: Collection[Charged]) -> Script[list[Budget]]:
+        pairs = {(each.project_id, each.key_id) for each in charged}
+        keys = {key_id for _, key_id in pairs if key_id is not None}
+        budgets = yield from budgets_store.matching({project_id for project_id, _ in pairs}, keys)
+        for project_id, key_id in pairs:
+            owners = {("organization", ""), ("project", project_id), ("key", key_id)}
+            self._applying[project_id, key_id] = [each for each in budgets if (each.scope, each.scope_id) in owners]
+        return budgets
 
     def _read_others(self, counters: list[str]) -> Script[None]:
         sql = f"SELECT counter, amount FROM holds WHERE counter IN ({places(len(counters))}) AND owner <> ?"  # noqa: S608 - placeholders
@@ -83,13 +108,16 @@ class Standings:
 
     def applying(self, to: Charged) -> list[Standing]:
         """Return the windows that a request is charged to."""
-        owners = {("organization", ""), ("project", to.project_id), ("key", to.key_id)}
-        mine = [each for each in self._budgets if (each.scope, each.scope_id) in owners]
-        return [self._windows[window_id(each.id, window_at(to.moment, each.every, each.timezone))] for each in mine]
+        return [self._at(each, to.moment) for each in self._applying[to.project_id, to.key_id]]
 
-    def held(self, counters: Iterable[str]) -> Decimal:
-        """Return what all processes hold of these counters."""
-        return total(EXACT.add(self._others.get(each, ZERO), self._mine(each)) for each in counters)
+    def _at(self, budget: Budget, moment: datetime) -> Standing:
+        windows = self._windows[budget.id]
+        # Of several, a batch around midnight has two: the one that was opened last before the moment.
+        return windows[0] if len(windows) == 1 else next(each for each in windows if _covers(each.window, moment))
+
+    def held(self, counter: str) -> Decimal:
+        """Return what all processes hold of this counter."""
+        return EXACT.add(self._others.get(counter, ZERO), self._mine(counter))
 
     def _mine(self, counter: str) -> Decimal:
         known = self.own.get(counter)
@@ -99,16 +127,15 @@ class Standings:
         """Hold more."""
         for counter, amount in amounts.items():
             self.own[counter] = EXACT.add(self._mine(counter), amount)
+            for standing in self._counted.get(counter, ()):
+                standing.taken = EXACT.add(standing.taken, amount)
 
     def give_back(self, amounts: Mapping[str, Decimal]) -> None:
         """Hold less."""
         for counter, amount in amounts.items():
             self.own[counter] = EXACT.subtract(self._mine(counter), amount)
-
-    def room(self, standing: Standing) -> Decimal:
-        """Return what is neither spent nor held of a window; negative where a limit was lowered or is soft."""
-        taken = EXACT.add(standing.spent, self.held(standing.counters))
-        return EXACT.subtract(standing.budget.amount, taken)
+            for standing in self._counted.get(counter, ()):
+                standing.taken = EXACT.subtract(standing.taken, amount)
 
     def spend(self, to: Charged, eur: Decimal, grams: Decimal | None) -> None:
         """Charge what a request consumed; what is unknown adds nothing."""
@@ -116,19 +143,37 @@ class Standings:
             amount = eur if standing.budget.unit == "EUR" else grams
             if amount:
                 standing.spent = EXACT.add(standing.spent, amount)
-
-    def remaining(self, standings: Iterable[Standing]) -> Remaining | None:
-        """Return what the tightest of these budgets have left, never below 0; None without budgets."""
-        rooms: dict[str, Decimal] = {}
-        for standing in standings:
-            room = max(ZERO, self.room(standing))
-            rooms[standing.budget.unit] = min(room, rooms.get(standing.budget.unit, room))
-        return Remaining(rooms.get("EUR"), rooms.get("gCO2e")) if rooms else None
+                standing.taken = EXACT.add(standing.taken, amount)
 
     def changed(self) -> list[Standing]:
         """Return the windows in which something was spent."""
-        return [each for each in self._windows.values() if each.spent != each.spent_before]
+        return [each for windows in self._windows.values() for each in windows if each.spent != each.spent_before]
 
     def hold_rows(self, unsure: Iterable[str]) -> list[Row]:
         """Return the rows of what this process holds: what changed, and what an unclear transaction may have lost."""
         return [(each, self._owner, as_text(self._mine(each))) for each in sorted({*self.own, *unsure})]
+
+
+def remaining(standings: Iterable[Standing]) -> Remaining | None:
+    """Return what the tightest of these budgets have left, never below 0; None without budgets."""
+    eur = grams = None
+    for standing in standings:
+        room = max(ZERO, standing.room)
+        if standing.budget.unit == "EUR":
+            eur = room if eur is None else min(eur, room)
+        else:
+            grams = room if grams is None else min(grams, room)
+    return None if eur is None and grams is None else Remaining(eur, grams)
+
+
+def _windows(budget: Budget, charged: Collection[Charged]) -> list[Standing]:
+    """Return the windows of a budget that these requests came in: nearly always one."""
+    windows: list[Standing] = []
+    for each in charged:
+        if not any(_covers(known.window, each.moment) for known in windows):
+            windows.append(Standing(budget, window_at(each.moment, budget.every, budget.timezone)))
+    return windows
+
+
+def _covers(window: Window, moment: datetime) -> bool:
+    return window.opens_at <= moment < window.closes_at

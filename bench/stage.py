@@ -106,6 +106,9 @@ def running(target: Target, upstream_port: int) -> Iterator[Running]:
             (directory / name).write_text(_fill(text, known))
         command = on_core(1, [_fill(word, known) for word in target.command])
         environment = Running(target, port, None, directory).environment()
+        for words in target.before:
+            filled = [_fill(word, known) for word in words]
+            subprocess.run(filled, env=environment, cwd=directory, stdout=subprocess.DEVNULL, check=True)
         with (directory / "log").open("wb") as log:
             started = time.perf_counter()
             process = subprocess.Popen(command, env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT)

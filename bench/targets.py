@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jwt
@@ -19,6 +19,7 @@ class Target:
     """How a service is started and asked; `{port}`, `{dir}`, `{upstream}` are filled in, no command is upstream itself.
 
     `health`: the status of /health when it is up. `port_file`: it chooses its port and writes its address there.
+    `before`: commands that run to their end before it starts.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Target:
     health: int = 200
     port_file: str | None = None
     books: tuple[str, ...] = ()
+    before: tuple[tuple[str, ...], ...] = ()
 
 
 def direct() -> Target:
@@ -68,6 +70,14 @@ def gateway(router: Path) -> Target:
         headers=(f"Authorization: Bearer {jwt.encode(claims, SECRET, 'HS256')}",),
         books=(str(router), "ledger", "--json"),
     )
+
+
+def limited(router: Path) -> Target:
+    """Return the same gateway with a budget in euros, one in grams, and limits of requests and of tokens, all roomy."""
+    budgets = ("budgets", "create", "--window", "month", "--limit", "1000000000")
+    limits = ("limits", "set", "project", "proj-default", "--requests", "1000000000", "--tokens", "1000000000")
+    before = ((*budgets, "--unit", "EUR"), (*budgets, "--unit", "gCO2e"), limits)
+    return replace(gateway(router), name="limited", before=tuple((str(router), *words) for words in before))
 
 
 NGINX = """
@@ -139,7 +149,7 @@ def tensorzero() -> Target | None:
 
 def present(router: Path) -> list[Target]:
     """Return what can be measured here, upstream first."""
-    ours = gateway(router) if router.exists() else None
-    if ours is None:
+    ours = [gateway(router), limited(router)] if router.exists() else []
+    if not ours:
         print(f"no gateway at {router}: measuring the others", file=sys.stderr)
-    return [target for target in (direct(), ours, nginx(), tensorzero()) if target is not None]
+    return [target for target in (direct(), *ours, nginx(), tensorzero()) if target is not None]

@@ -1,22 +1,19 @@
-"""A gateway whose budgets its admin sets, and the admin, who leaves none behind."""
+"""Fixtures: one gateway whose keys and projects tests may change, and whoever administers it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.admin import ADMIN_KEY, BUDGETS, Admin
-from tests.gateway import SECRET, Gateway, vendors
+from tests.gateway import Gateway, vendors
+from tests.http.accounts import Administrator, admin_key
 from tests.upstream import Upstream
 
 
 @pytest.fixture(scope="session")
-def budgeted(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
-    return gateway_with(**vendors(upstream), ROUTER_JWT_SECRET=SECRET, ROUTER_ADMIN_KEY=ADMIN_KEY)
+def house(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
+    return gateway_with(**vendors(upstream))
 
 
-@pytest.fixture
-def admin(budgeted: Gateway) -> Iterator[Admin]:
-    admin = Admin(budgeted)
-    yield admin
-    for budget in admin.listed(limit=100):
-        admin.call("DELETE", f"{BUDGETS}/{budget['id']}")
+@pytest.fixture(scope="session")
+def admin(house: Gateway) -> Administrator:
+    return Administrator(house, admin_key(house))

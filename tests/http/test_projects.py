@@ -7,20 +7,10 @@ import pytest
 import requests
 
 from tests.gateway import SECRET, Gateway, refused, run, vendors
-from tests.http.accounts import ORGANIZATION, Administrator, Caller, admin_key, within
+from tests.http.accounts import ORGANIZATION, Administrator, Caller, within
 from tests.upstream import Upstream
 
 ADMIN_KEY = "Qx8-acceptance-admin-key-of-the-running-gateway-0003"
-
-
-@pytest.fixture(scope="module")
-def house(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
-    return gateway_with(**vendors(upstream))
-
-
-@pytest.fixture(scope="module")
-def admin(house: Gateway) -> Administrator:
-    return Administrator(house, admin_key(house))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.gateway import SECRET, Client, Gateway, exact, run, vendors
+from tests.http.accounts import Administrator, Caller
 from tests.upstream import Upstream
 
 ADMIN_KEY = "sk-admin-" + "acceptance0123456789" * 3
@@ -270,3 +271,26 @@ def test_usage_of_a_key_wants_a_key(kept: Gateway) -> None:
 
     assert client.get("/usage", key="mine").json()["error"]["param"] == "key"
     assert client.get("/usage", key="key_of_nobody").json()["requests"] == 0
+
+
+def test_figures_of_a_key_are_its_own(kept: Gateway, upstream: Upstream) -> None:
+    admin = Administrator(kept, ADMIN_KEY)
+    project = admin.project()
+    one, other, foreign = admin.key(project), admin.key(project), admin.key(admin.project())
+    asks = {one["id"]: 2, other["id"]: 1, foreign["id"]: 1}
+    for key in (one, other, foreign):
+        for _ in range(asks[key["id"]]):
+            assert Caller(kept, key["value"]).ask(upstream.expect()).ok
+
+    page = admin.sdk.admin.organization.usage.completions(
+        start_time=today(), group_by=["api_key_id", "project_id"], api_key_ids=list(asks)
+    )
+
+    found: list[Any] = [result for bucket in page.data for result in bucket.results]
+    assert {result.api_key_id: result.num_model_requests for result in found} == asks
+    assert {result.project_id for result in found if result.api_key_id != foreign["id"]} == {project}
+    mine, ids = Caller(kept, one["value"]), ("mine", one["id"], other["id"], foreign["id"])
+    assert [mine.call("GET", "/usage", key=key).json()["requests"] for key in ids] == [2, 2, 1, 0]
+    assert mine.call("GET", "/usage").json()["requests"] == 3
+    whole = results(kept, USAGE, f"{since()}&project_ids={project}")
+    assert [result["num_model_requests"] for result in whole] == [3]

@@ -1,14 +1,10 @@
 """Every route that administers, tried by everybody who must not: one row a route and method."""
 
-from collections.abc import Callable
-
 import pytest
 
 from router.app import ADMIN_ROUTES
 from router.families import F3, family_of
-from tests.gateway import Gateway, vendors
-from tests.http.accounts import Administrator, Caller, admin_key
-from tests.upstream import Upstream
+from tests.http.accounts import Administrator, Caller
 
 ROWS = sorted(
     {
@@ -18,12 +14,6 @@ ROWS = sorted(
         for method in route.http_methods
     }
 )
-
-
-@pytest.fixture(scope="module")
-def admin(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Administrator:
-    house = gateway_with(**vendors(upstream))
-    return Administrator(house, admin_key(house))
 
 
 @pytest.fixture(scope="module")
