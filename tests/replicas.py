@@ -38,6 +38,7 @@ class Replicas:
     gateways: list[Gateway]
     shared_database: bool
     turns: Iterator[int] = field(default_factory=itertools.count)
+    heard: int = 0
 
     @classmethod
     @contextmanager
@@ -74,15 +75,20 @@ class Replicas:
     def rows_of(self, project: str) -> list[dict[str, Any]]:
         return [row for row in self.books() if row["project_id"] == project]
 
+    def count_of(self, key: "Key") -> int:
+        """Return how many requests are booked on a key's project."""
+        return self.admin.client(key).get("/usage").json()["requests"]
+
     @property
     def admin(self) -> "Admin":
         return Admin(self)
 
-    @property
     def complaints(self) -> list[str]:
-        """What the gateways wrote down of what nobody foresaw."""
+        """Return what the gateways wrote down of what nobody foresaw, since this was last asked."""
         lines = [line for gateway in self.gateways for line in gateway.log.splitlines()]
-        return [line for line in lines if "Traceback" in line or "unforeseen" in line]
+        found = [line for line in lines if "Traceback" in line or "unforeseen" in line]
+        heard, self.heard = self.heard, len(found)
+        return found[heard:] if heard <= len(found) else found
 
 
 @dataclass

@@ -44,8 +44,7 @@ def ask(replicas: Replicas, key: Key, model: str = "my-honest", **fields: object
 
 
 @pytest.mark.parametrize(("unit", "code"), CODES)
-@pytest.mark.parametrize("scope", ["organization", "project", "key"])
-@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("scope", "streamed"), [("organization", False), ("project", True), ("key", False)], ids=str)
 def test_spent_budget_refuses_in_the_family_of_the_route_and_calls_nobody(
     pair: Replicas,
     vendor: FaultyUpstream,
@@ -65,7 +64,7 @@ def test_spent_budget_refuses_in_the_family_of_the_route_and_calls_nobody(
     refused(response, 429, code)
     assert response.headers["x-should-retry"] == "false"
     assert len(vendor.requests) == before
-    assert pair.rows_of(key.project) == []
+    assert pair.count_of(key) == 0
 
 
 def test_model_that_costs_nothing_stays_open(pair: Replicas, key: Key, drop: list[str]) -> None:
@@ -161,7 +160,7 @@ def test_budget_reads_back_as_it_was_written(pair: Replicas, key: Key, drop: lis
     assert pair.admin.call("GET", path).status_code == 404
 
 
-ZONES = ["Europe/Paris", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Marquesas", "UTC"]
+ZONES = ["Europe/Paris", "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Marquesas"]
 
 
 @pytest.mark.parametrize("timezone", ZONES)

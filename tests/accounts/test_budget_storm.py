@@ -154,7 +154,7 @@ def assert_refused_never_called(storm: Storm, told: list[Told], unit: str) -> No
     # 200, or why not: refused for want of budget, or the vendor's own failures; nothing else.
     allowed = {None, *CODES.values(), "provider_error", "model_unavailable"}
     assert [(each.status, each.body["error"]) for each in told if each.answer and each.code not in allowed] == []
-    assert storm.replicas.complaints == []
+    assert storm.replicas.complaints() == []
 
 
 # Must-show 1.

@@ -65,5 +65,5 @@ def test_replica_that_was_taken_for_dead_books_nothing_twice(trio: Replicas, ven
     assert len(rows) == IN_FLIGHT + 4
     assert admin.figures(budget["id"]).spent == spent_by(rows, "EUR")
     admin.drop_budget(budget["id"])
-    assert trio.complaints == []
+    assert trio.complaints() == []
     assert admin.client(key, at=sleeper).ask("Bonjour", model="my-ok").status_code == 200

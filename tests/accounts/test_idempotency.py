@@ -64,7 +64,7 @@ def test_same_request_gets_the_same_bytes_and_is_charged_once(
     assert [each.content == first.content for each in again] == [True] * 4
     assert {each.headers["Content-Type"] for each in again} == {first.headers["Content-Type"]}
     assert calls(vendor, message) == asked > 0
-    assert len(house.rows_of(key.project)) == 1
+    assert house.count_of(key) == 1
 
 
 def test_same_key_with_another_body_is_a_conflict(house: Replicas, vendor: FaultyUpstream, key: Key) -> None:
@@ -76,7 +76,7 @@ def test_same_key_with_another_body_is_a_conflict(house: Replicas, vendor: Fault
     for response in refusals:
         refused(response, 409, "conflict")
     assert calls(vendor, other) == 0
-    assert len(house.rows_of(key.project)) == 1
+    assert house.count_of(key) == 1
 
 
 def test_same_key_of_another_project_is_another_request(house: Replicas, vendor: FaultyUpstream, key: Key) -> None:
@@ -87,7 +87,7 @@ def test_same_key_of_another_project_is_another_request(house: Replicas, vendor:
     assert [answer.status_code for answer in answers] == [200, 200]
     assert len({answer.headers["X-Request-Id"] for answer in answers}) == 2
     assert calls(vendor, message) == 2
-    assert [len(house.rows_of(each.project)) for each in (key, stranger)] == [1, 1]
+    assert [house.count_of(each) for each in (key, stranger)] == [1, 1]
 
 
 def test_many_at_once_with_one_key_are_one_call(house: Replicas, vendor: FaultyUpstream, key: Key) -> None:
@@ -103,7 +103,7 @@ def test_many_at_once_with_one_key_are_one_call(house: Replicas, vendor: FaultyU
     assert bodies == {last.answer.chunks[0]}
     assert {each.code for each in told if each.status == 409} <= {"conflict"}
     assert calls(vendor, message) == 1
-    assert len(house.rows_of(key.project)) == 1
+    assert house.count_of(key) == 1
 
 
 def test_refusals_are_not_kept(house: Replicas, vendor: FaultyUpstream, key: Key) -> None:
@@ -165,5 +165,5 @@ def test_retry_after_a_kill_runs_anew(house: Replicas, vendor: FaultyUpstream, k
     patience_s = LEASE_S + 5 if house.shared_database else 5
     until(lambda: post(house.next(), key, name, fields).status_code == 200, patience_s)
     assert calls(vendor, message) == 2
-    until(lambda: len(house.rows_of(key.project)) == 2)
+    until(lambda: house.count_of(key) == 2)
     assert sorted(row["status"] for row in house.rows_of(key.project)) == ["ok", "unknown"]

@@ -58,6 +58,7 @@ def test_place_is_free_again_when_a_client_has_left(house: Replicas, vendor: Fau
         assert [house.admin.client(key).ask("Bonjour", model="my-ok").status_code for _ in range(3)] == [200] * 3
 
 
+@pytest.mark.parametrize("house", [pytest.param("trio", marks=pytest.mark.prove), "pair"], indirect=True)
 def test_places_of_a_dead_replica_are_free_after_its_lease(house: Replicas, vendor: FaultyUpstream, key: Key) -> None:
     victim = house.gateways[0]
     with ExitStack() as stack:
