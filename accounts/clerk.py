@@ -8,6 +8,7 @@ from accounts.asking import Ask, Grant, Knock, Release, running_counter
 from accounts.decimals import EXACT
 from accounts.errors import AccountError, BudgetSpent, FootprintUnknown, RateExceeded, TooManyRunning
 from accounts.gcra import Verdict, give_back, take
+from accounts.limits_store import keep_to_oneself
 from accounts.rates_store import read_tats, write_tats
 from accounts.spare import spare
 from accounts.standings import Charged, Standing, Standings, remaining
@@ -67,6 +68,7 @@ class Sitting:
         self._new_tats: dict[str, int] = {}
         self._refusing: dict[str, Standing] = {}
         self._draft: HoursDraft | None = None
+        self._written: set[str] = set()
 
     def script(self) -> Script[list[object]]:
         """Return the script that decides and writes: entries first, for they make room for those who want in."""
@@ -89,14 +91,17 @@ class Sitting:
     def committed(self) -> None:
         """Remember what this process holds, and its hours."""
         self._clerk.holds.update(self._standings.own)
-        self._clerk.unsure.clear()
+        # Others may have been added since this was written.
+        self._clerk.unsure -= self._written
         if self._draft is not None:
             self._clerk.hours.keep(self._draft)
 
     def _read(self, entries: Sequence[Entry], asks: Sequence[Ask]) -> Script[None]:
         charged = [charged_to(unit) for unit in (*entries, *asks)]
-        places = {running_counter(ask.key_id) for ask in asks if ask.running is not None and ask.key_id is not None}
-        yield from self._standings.read(charged, places)
+        capped = {ask.key_id for ask in asks if ask.running is not None and ask.key_id is not None}
+        # What others hold of a window does not grow while its budget is locked; of places there is no such row.
+        yield from keep_to_oneself(capped)
+        yield from self._standings.read(charged, {running_counter(key_id) for key_id in capped})
         counters = {rate.counter for unit in self._units if isinstance(unit, Ask | Knock) for rate in unit.rates}
         for unit in self._units:
             held = unit.held if isinstance(unit, Entry | Release) else None
@@ -173,9 +178,9 @@ class Sitting:
         if changed:
             rows = [budgets_store.window_row(each.budget, each.window, each.spent) for each in changed]
             yield Write(budgets_store.PUT_WINDOW, rows)
-        unsure = self._clerk.unsure
-        unsure.update(self._standings.own)
-        holds = self._standings.hold_rows(unsure)
+        self._clerk.unsure.update(self._standings.own)
+        self._written = set(self._clerk.unsure)
+        holds = self._standings.hold_rows(self._written)
         if holds:
             yield Write(budgets_store.PUT_HOLD, holds)
         yield from write_tats(self._new_tats)

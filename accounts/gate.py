@@ -13,7 +13,7 @@ from accounts.gcra import OPEN, Rate, Verdict
 from accounts.limits import Applied, Limits
 from accounts.rates import Rates
 from accounts.spare import spare, taken
-from metering.bound import NO_BOUND, Bound
+from metering.bound import NO_BOUND, Bound, Size
 from metering.held import Held
 from storage.clerk import Writer
 from storage.errors import StorageDown, StorageError
@@ -23,7 +23,7 @@ _PATIENCE_S = 4.0
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """A request at the gate: who it is charged to, from when on, and the most that its first call can consume.
+    """A request at the gate: who it is charged to, from when on, and how large its first call is at most.
 
     `opening` is its admission as JSON, for a database that keeps the list of open requests.
     """
@@ -32,7 +32,8 @@ class Claim(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     project_id: str
     key_id: str | None
-    bound: Bound = NO_BOUND
+    size: Size
+    bound: Bound
     opening: str | None = None
 
 
@@ -47,17 +48,26 @@ class Hold:
 
     """
 
-    __slots__ = ("_claim", "_gate", "_pool", "_shared", "bounded", "held", "remaining", "verdict")
+    __slots__ = ("_claim", "_first", "_gate", "_pool", "_shared", "bounded", "held", "remaining", "verdict")
 
     def __init__(self, gate: "Gate", claim: Claim, grant: Grant, shared: Held | None) -> None:
         self._gate = gate
         self._claim = claim
+        self._first: Size | None = claim.size
         self._pool = claim.bound
         self._shared = shared
         self.held = Held(grant.amounts, () if shared else taken(grant.verdict, gate.clock_ns()))
         self.bounded = grant.bounded
         self.remaining = grant.remaining
         self.verdict = grant.verdict
+
+    def covers(self, size: Size) -> bool:
+        """Whether this is the first call, as large as was expected: then nothing more is to be held for it."""
+        if self._first is None or not size.within(self._first):
+            return False
+        self._first = None
+        self._pool = NO_BOUND
+        return True
 
     async def cover(self, bound: Bound) -> None:
         """Hold for one more call.
@@ -68,6 +78,7 @@ class Hold:
             StorageDown: Nobody can tell now.
 
         """
+        self._first = None
         beyond = bound.beyond(self._pool)
         self._pool = self._pool.beyond(bound)
         if beyond.eur or beyond.grams != 0:

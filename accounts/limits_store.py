@@ -1,13 +1,13 @@
 """The limits of keys and projects in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from accounts.errors import KeyUnknown, LimitInvalid, ProjectUnknown
 from accounts.revision import CHANGED
-from storage.script import Query, Script
+from storage.script import Query, Script, places
 
 MOST = 1_000_000_000
 
@@ -65,6 +65,14 @@ def read_limit(scope: Scope, scope_id: str) -> Script[Limit]:
     yield from _require(scope, scope_id)
     found = yield from read_limits([(scope, scope_id)])
     return found.get((scope, scope_id), Limit())
+
+
+def keep_to_oneself(key_ids: Iterable[str]) -> Script[None]:
+    """Keep others from counting what runs of these keys, until this transaction ends; each has a limit of its own."""
+    ids = sorted(set(key_ids))
+    if ids:
+        sql = f"SELECT scope_id FROM limits WHERE scope = 'key' AND scope_id IN ({places(len(ids))}) ORDER BY scope_id"  # noqa: S608 - placeholders only
+        yield Query(sql, tuple(ids), locks=True)
 
 
 def write_limit(scope: Scope, scope_id: str, limit: Limit) -> Script[Limit]:

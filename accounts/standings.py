@@ -149,9 +149,9 @@ class Standings:
         """Return the windows in which something was spent."""
         return [each for windows in self._windows.values() for each in windows if each.spent != each.spent_before]
 
-    def hold_rows(self, unsure: Iterable[str]) -> list[Row]:
-        """Return the rows of what this process holds: what changed, and what an unclear transaction may have lost."""
-        return [(each, self._owner, as_text(self._mine(each))) for each in sorted({*self.own, *unsure})]
+    def hold_rows(self, counters: Iterable[str]) -> list[Row]:
+        """Return the rows of what this process holds of these."""
+        return [(each, self._owner, as_text(self._mine(each))) for each in sorted(counters)]
 
 
 def remaining(standings: Iterable[Standing]) -> Remaining | None:

@@ -9,9 +9,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from agents.errors import PromptRefused, ProviderError
+from accounts.errors import AccountError
+from agents.errors import AgentError, PromptRefused, ProviderError
 from agents.messages import Done, Events, Message, Prompt, Sampling, Task
 from agents.providers.provider import Provider
+from storage.errors import StorageError
 
 MOST_PARTS = 4
 PLAN_TOKENS = 400
@@ -90,23 +92,25 @@ def _is_ordered(parts: Sequence[Part]) -> bool:
 
 
 async def _answers(parts: Sequence[Part], task: Task, models: Provider) -> list[str]:
-    """Answer every part, independent ones side by side; one failure cancels the others and is raised alone."""
+    """Answer every part, independent ones side by side; one failure cancels the others and is raised alone.
+
+    A part may fail as any call does: at its provider, at a budget that cannot cover it, at books that cannot say so.
+    """
     running: list[Running[str]] = []
     try:
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 needed = [running[number] for number in part.after]
                 running.append(group.create_task(_answer(part, needed, task, models)))
-    except* ProviderError as failures:
+    except* (AgentError, AccountError, StorageError) as failures:
         raise _first(failures) from failures
     return [each.result() for each in running]
 
 
-def _first(failures: BaseExceptionGroup[ProviderError]) -> ProviderError:
+def _first(failures: BaseExceptionGroup[Exception]) -> BaseException:
     error: BaseException = failures
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    assert isinstance(error, ProviderError)  # noqa: S101 - except* let nothing else through
     return error
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from math import inf
 
 from msgspec import Struct
 
 from metering.hours import EXACT
+from metering.impact import ImpactOf
 from metering.reckoning import A_THOUSAND, ZERO, Scale
 
 # What a chat template puts around a prompt and around each turn, in tokens. The templates of the embedded models and of
@@ -15,6 +17,22 @@ from metering.reckoning import A_THOUSAND, ZERO, Scale
 # Qwen2.5: 5 a turn and a system line of 21).
 TEMPLATE_TOKENS = 64
 TURN_TOKENS = 8
+
+
+class Size(Struct, frozen=True):
+    """How large a call of a model may be: the most tokens that it reads, and that it may generate."""
+
+    model: str
+    input_tokens: int
+    output_tokens: int
+
+    def within(self, other: "Size") -> bool:
+        """Whether whatever covers the other covers this."""
+        return (
+            self.model == other.model
+            and self.input_tokens <= other.input_tokens
+            and self.output_tokens <= other.output_tokens
+        )
 
 
 class Bound(Struct, frozen=True):
@@ -47,20 +65,27 @@ def most_input(texts: Iterable[str]) -> int:
     return tokens
 
 
-def bound_of(scale: Scale, input_tokens: int, output_tokens: int, day: date, longest_s: float) -> Bound:
+def bound_of(scale: Scale, size: Size, day: date, longest_s: float) -> Bound:
     """Return the most that one call can consume.
 
     Args:
         scale: Of the call's model.
-        input_tokens: The most that it reads.
-        output_tokens: The most that it may generate.
+        size: Of the call.
         day: Whose prices it is charged at, UTC.
         longest_s: After how many seconds it is given up.
 
     """
+    read, generated = size.input_tokens, size.output_tokens
+    grams = most_grams(scale.impact, generated, longest_s)
+    return Bound(scale.tariff.most(read, generated, day), grams, read + generated)
+
+
+# Requests ask for the same few lengths of an answer.
+@lru_cache(maxsize=4096)
+def most_grams(impact: ImpactOf, output_tokens: int, longest_s: float) -> Decimal | None:
+    """Return the most that a call of so many tokens and seconds can emit, in grams; None when unknown."""
     # Without a measured time the formula is the unclamped one; where power is measured, only time says how much it was.
-    kg = scale.impact.impact(output_tokens, inf, None).kg
+    kg = impact.impact(output_tokens, inf, None).kg
     if kg is None:
-        kg = scale.impact.impact(output_tokens, longest_s, None).kg
-    grams = None if kg is None else Decimal(repr(kg)) * A_THOUSAND
-    return Bound(scale.tariff.most(input_tokens, output_tokens, day), grams, input_tokens + output_tokens)
+        kg = impact.impact(output_tokens, longest_s, None).kg
+    return None if kg is None else Decimal(repr(kg)) * A_THOUSAND

@@ -43,6 +43,11 @@ class _Band(Struct, frozen=True):
     written: Decimal
     output: Decimal
 
+    @property
+    def dearest(self) -> Decimal:
+        """The most that a token that is read can cost."""
+        return max(self.input, self.cached, self.written)
+
 
 class _DayRates(Struct, frozen=True):
     """What one row costs on one day: its bands, highest first, and what divides its amounts into euros."""
@@ -94,7 +99,7 @@ class Tariff:
             per_euro = _EXACT.multiply(per_euro, SECONDS_A_MINUTE)
         return Cost(
             _EXACT.quantize(_EXACT.divide(amount, per_euro), QUANTUM),
-            _EXACT.quantize(_EXACT.divide(_EXACT.multiply(band.output, usage.output_tokens), rates.per_euro), QUANTUM),
+            _in_euros(rates, band.output, usage.output_tokens),
             rates.exchange,
         )
 
@@ -109,11 +114,11 @@ class Tariff:
 
         """
         rates = self._days.get(day) or self._rates_on(day)
-        reached = [band for band in rates.bands if band.above < input_tokens or band.above == 0]
-        read = max(max(band.input, band.cached, band.written) for band in reached)
-        generated = max(band.output for band in reached)
-        parts = (_EXACT.multiply(read, input_tokens), _EXACT.multiply(generated, output_tokens))
-        return sum((_EXACT.quantize(_EXACT.divide(part, rates.per_euro), QUANTUM) for part in parts), Decimal())
+        reached = rates.bands
+        if len(reached) > 1:
+            reached = [band for band in reached if band.above < input_tokens or band.above == 0]
+        read = _in_euros(rates, max([band.dearest for band in reached]), input_tokens)
+        return _EXACT.add(read, _in_euros(rates, max([band.output for band in reached]), output_tokens))
 
     def _rates_on(self, day: date) -> _DayRates:
         row = next((row for row in reversed(self._rows) if row.effective_from <= day), None)
@@ -124,6 +129,10 @@ class Tariff:
         prepared = _DayRates(_bands(row), row.audio_minute, _EXACT.multiply(ONE_MILLION, rate), exchange)
         self._days[day] = prepared
         return prepared
+
+
+def _in_euros(rates: _DayRates, rate: Decimal, tokens: int) -> Decimal:
+    return _EXACT.quantize(_EXACT.divide(_EXACT.multiply(rate, tokens), rates.per_euro), QUANTUM)
 
 
 def compile_tariff(model: Model, rates: Rates) -> Tariff:

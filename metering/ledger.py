@@ -1,7 +1,7 @@
 """The book: one row a request that reached a provider, appended once and never edited."""
 
 from asyncio import Future
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from msgspec import UNSET, DecodeError, Struct, json
 from metering import ledger_store
 from metering.held import Held
 from metering.receipt import CallRow, Receipt, RequestStatus
-from storage.clerk import Writer
+from storage.clerk import Unit, Writer
 from storage.errors import StorageDown
 from storage.journal import Journal
 from storage.script import Script
@@ -73,12 +73,14 @@ class Ledger:
     Args:
         writer: Commits entries.
         journal: Where this process notes what it lets in; None where the database has such a list.
+        release: Makes what gives back what a request held, for one whose entry is refused.
 
     """
 
-    def __init__(self, writer: Writer, journal: Journal | None) -> None:
+    def __init__(self, writer: Writer, journal: Journal | None, release: Callable[[Held], Unit] | None = None) -> None:
         self._writer = writer
         self._journal = journal
+        self._release = release
 
     @property
     def healthy(self) -> bool:
@@ -106,7 +108,11 @@ class Ledger:
             id.
 
         """
-        settled: Future[Remaining | None] = self._writer.submit(entry, durable=True)
+        instead = None
+        if entry.held is not None and self._release is not None:
+            # Others closed it as unknown, so nobody knows what it used of its rates.
+            instead = self._release(Held(entry.held.amounts))
+        settled: Future[Remaining | None] = self._writer.submit(entry, durable=True, instead=instead)
         if self._journal is not None:
             settled.add_done_callback(partial(self._close, self._journal, entry.admission.request_id))
         return settled

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from metering.bound import Bound, bound_of, most_input
+from metering.bound import Bound, Size, bound_of
 from metering.call import Call
 from metering.held import Held
 from metering.ledger import Admission, Entry, Kept, Ledger, Remaining
@@ -112,10 +112,10 @@ class Meter:
         """Whether any text has left for the client."""
         return self._first_text is not None
 
-    def bound(self, model: Model, texts: Iterable[str], max_tokens: int, longest_s: float) -> Bound:
-        """Return the most that one call of `model` can consume: these turns read, so many tokens generated."""
+    def bound(self, size: Size, longest_s: float) -> Bound:
+        """Return the most that one call of this size can consume, given up after so many seconds."""
         day = (self._admission.opened_at if self._admission else datetime.now(UTC)).date()
-        return bound_of(self._books.scales[model.name], most_input(texts), max_tokens, day, longest_s)
+        return bound_of(self._books.scales[size.model], size, day, longest_s)
 
     def admit(self, admission: Admission, *, stream: bool, held: Held | None = None) -> None:
         """Write down that the request is let in, before anything is asked of a provider.

@@ -8,6 +8,7 @@ from functools import partial
 from msgspec import Struct
 
 from accounts.alerts import Alerts
+from accounts.asking import Release
 from accounts.budgeted import Budgeted
 from accounts.budgeting import Budgets
 from accounts.clerk import Clerk
@@ -121,7 +122,7 @@ async def _books(house: House, ground: Ground, writer: Writer, stack: AsyncExitS
     stack.callback(tokens.close)
     for connection in house.connections.values():
         stack.push_async_callback(connection.chat.aclose)
-    books = Books(house.scales, Ledger(writer, ground.journal), house.metrics, tokens)
+    books = Books(house.scales, Ledger(writer, ground.journal, Release), house.metrics, tokens)
     stack.push_async_callback(books.drain)
     return books
 

@@ -6,6 +6,7 @@ import msgspec
 
 from accounts.gate import Claim, Gate, Hold
 from agents.messages import Task
+from metering.bound import Size, most_input
 from metering.ledger import Admission
 from metering.meter import Meter
 from storage.errors import StorageError
@@ -49,13 +50,15 @@ class Turnstile:
         return hold
 
     def _claim(self, admission: Admission, task: Task, meter: Meter) -> Claim:
-        texts = [message.content for message in task.conversation()]
-        most = task.sampling.max_tokens or self._max_tokens
+        model = task.model
+        read = most_input(message.content for message in task.conversation())
+        size = Size(model.name, read, task.sampling.max_tokens or self._max_tokens)
         return Claim(
             request_id=admission.request_id,
             opened_at=admission.opened_at,
             project_id=admission.project_id,
             key_id=admission.key_id,
-            bound=meter.bound(task.model, texts, most, self._longest_s[task.model.provider]),
+            size=size,
+            bound=meter.bound(size, self._longest_s[model.provider]),
             opening=msgspec.json.encode(admission).decode() if self._lists_open else None,
         )

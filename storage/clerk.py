@@ -63,13 +63,14 @@ class Writer(Protocol):
         """Whether new work would soon be written: healthy, and without a long queue."""
         ...
 
-    def submit(self, unit: Unit, *, durable: bool) -> asyncio.Future[Any]:
+    def submit(self, unit: Unit, *, durable: bool, instead: Unit | None = None) -> asyncio.Future[Any]:
         """Hand over a unit of work; cancelling the future does not take it back.
 
         Args:
             unit: What its clerk understands.
             durable: True for what must never be lost: it survives a power cut, and is kept until it can be
                 written. False for what only has to survive this process, and is refused at once in bad times.
+            instead: What is to be written, durably, when the database refuses the unit itself.
 
         Returns:
             A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database

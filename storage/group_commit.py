@@ -79,13 +79,14 @@ class GroupCommit:
         """Whether new work would soon be written: healthy, and without a long queue."""
         return self.healthy and len(self._waiting) < self._most_waiting
 
-    def submit(self, unit: Unit, *, durable: bool) -> asyncio.Future[Any]:
+    def submit(self, unit: Unit, *, durable: bool, instead: Unit | None = None) -> asyncio.Future[Any]:
         """Hand over a unit of work; cancelling the future does not take it back.
 
         Args:
             unit: What the clerk understands.
             durable: True for what must never be lost: it survives a power cut, and is kept until it can be
                 written. False for what only has to survive this process, and is refused at once in bad times.
+            instead: What is to be written, durably, when the database refuses the unit itself.
 
         Returns:
             A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database
@@ -94,7 +95,7 @@ class GroupCommit:
 
         """
         future = self._loop.create_future()
-        handed = Handed(unit, future, durable=durable)
+        handed = Handed(unit, future, durable=durable, instead=instead)
         if self._closed:
             self._waiting.give_up([handed])
         elif not durable and not self.ready:
@@ -121,6 +122,11 @@ class GroupCommit:
         if self._outbox:
             self._queue.put(self._outbox)
             self._outbox = []
+
+    def _refuse(self, handed: Handed, refused: UnitRefused) -> None:
+        self._waiting.refuse([handed], refused)
+        if handed.instead is not None:
+            self.submit(handed.instead, durable=True)
 
     def _thread_ended(self) -> None:
         self._closed = True
@@ -205,7 +211,7 @@ class GroupCommit:
                 self._commit(units[half:])
             else:
                 self._units = self._units[1:]
-                self._tell_loop(self._waiting.refuse, units, refused)
+                self._tell_loop(self._refuse, units[0], refused)
             return
         batch.committed()
         self._units = self._units[len(units) :]

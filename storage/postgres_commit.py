@@ -77,13 +77,14 @@ class PostgresCommit:
         """Whether new work would soon be written: healthy, and without a long queue."""
         return self.healthy and len(self._waiting) < self._most_waiting
 
-    def submit(self, unit: Unit, *, durable: bool) -> asyncio.Future[Any]:
+    def submit(self, unit: Unit, *, durable: bool, instead: Unit | None = None) -> asyncio.Future[Any]:
         """Hand over a unit of work; cancelling the future does not take it back.
 
         Args:
             unit: What the clerk understands.
             durable: True for what must never be lost: it survives a power cut, and is kept until it can be
                 written. False for what need not survive the server, and is refused at once in bad times.
+            instead: What is to be written, durably, when the database refuses the unit itself.
 
         Returns:
             A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database
@@ -93,7 +94,7 @@ class PostgresCommit:
 
         """
         future = asyncio.get_running_loop().create_future()
-        handed = Handed(unit, future, durable=durable)
+        handed = Handed(unit, future, durable=durable, instead=instead)
         if self._closed:
             self._waiting.give_up([handed])
         elif not durable and not self.ready:
@@ -185,6 +186,8 @@ class PostgresCommit:
             else:
                 self._units = self._units[1:]
                 self._waiting.refuse(units, refused)
+                if units[0].instead is not None:
+                    self.submit(units[0].instead, durable=True)
             return
         batch.committed()
         self._units = self._units[len(units) :]

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -14,16 +14,20 @@ from storage.script import Query, Rows, Script, T, Write
 from storage.statement import Row, Statement, sql
 
 _MOST_ROWS = 32
+_MOST_IDLE = 2
+Opening = Callable[[Path], sqlite3.Connection]
 
 # A constraint, a number of more than 64 bits, text that is not Unicode.
 REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
 
 
 class Sqlite:
-    """Runs scripts on the file, each in a thread and on a connection of its own: they are rare."""
+    """Runs scripts on the file, in threads, on a few connections that are kept: a new one reads the whole schema."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._readers: list[sqlite3.Connection] = []
+        self._writers: list[sqlite3.Connection] = []
 
     def clock_ns(self) -> int:
         """Return the time that all who share this database agree on, in nanoseconds of the epoch."""
@@ -60,23 +64,34 @@ class Sqlite:
 
     def write_now(self, script: Callable[[], Script[T]]) -> T:
         """Do as `write`, in this thread."""
-        try:
-            with closing(open_to_write(self.path)) as connection:
-                return transact(connection, script())
-        except sqlite3.Error as cause:
-            raise StorageDown(str(cause)) from cause
+        return self._on(self._writers, open_to_write, lambda connection: transact(connection, script()))
 
     def read_now(self, script: Callable[[], Script[T]]) -> T:
         """Do as `read`, in this thread."""
+        return self._on(self._readers, open_to_read, lambda connection: read_at_once(connection, script()))
+
+    def _on(self, idle: list[sqlite3.Connection], opening: Opening, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection: sqlite3.Connection | None = None
         try:
-            with closing(open_to_read(self.path)) as connection:
-                connection.execute("BEGIN")
-                return play(connection, script())
+            # Taking and giving back one of a list is a single step of the interpreter.
+            connection = idle.pop() if idle else opening(self.path)
+            result = work(connection)
+            if len(idle) < _MOST_IDLE:
+                idle.append(connection)
+                connection = None
         except sqlite3.Error as cause:
             raise StorageDown(str(cause)) from cause
+        finally:
+            # What failed is not used again.
+            if connection is not None:
+                connection.close()
+        return result
 
     async def aclose(self) -> None:
-        """Nothing is held open."""
+        """Close every connection."""
+        for idle in (self._readers, self._writers):
+            while idle:
+                idle.pop().close()
 
 
 def transact(connection: sqlite3.Connection, script: Script[T]) -> T:
@@ -98,6 +113,15 @@ def transact(connection: sqlite3.Connection, script: Script[T]) -> T:
             raise UnitRefused(str(cause)) from cause
         raise
     return result
+
+
+def read_at_once(connection: sqlite3.Connection, script: Script[T]) -> T:
+    """Play a script that only reads, on one state of the database."""
+    connection.execute("BEGIN")
+    try:
+        return play(connection, script)
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def play(connection: sqlite3.Connection, script: Script[T]) -> T:

@@ -12,14 +12,17 @@ from storage.statement import Work
 
 
 class Handed:
-    """A unit, and who waits for its outcome."""
+    """A unit, who waits for its outcome, and what is written instead if it is refused."""
 
-    __slots__ = ("durable", "future", "since", "unit")
+    __slots__ = ("durable", "future", "instead", "since", "unit")
 
-    def __init__(self, unit: Unit, future: asyncio.Future[object], *, durable: bool) -> None:
+    def __init__(
+        self, unit: Unit, future: asyncio.Future[object], *, durable: bool, instead: Unit | None = None
+    ) -> None:
         self.unit = unit
         self.future = future
         self.durable = durable
+        self.instead = instead
         self.since = monotonic()
 
 

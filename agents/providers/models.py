@@ -9,6 +9,7 @@ from agents.messages import Events, Prompt, Sampling
 from agents.providers.metered import MeteredTry
 from agents.providers.provider import Provider
 from agents.providers.retry import Retry, RetryPolicy
+from metering.bound import Size, most_input
 from metering.meter import Meter
 
 
@@ -61,10 +62,12 @@ class Models:
         return msgspec.structs.replace(prompt, sampling=Sampling(asked.temperature, asked.top_p, self._max_tokens))
 
     async def _cover(self, prompt: Prompt) -> None:
-        if self._hold is not None:
-            texts = [message.content for message in prompt.messages]
-            if prompt.schema is not None:
-                texts.append(bytes(prompt.schema).decode())
-            longest_s = self._policies[prompt.model.provider].total_s
-            most = prompt.sampling.max_tokens or self._max_tokens
-            await self._hold.cover(self._meter.bound(prompt.model, texts, most, longest_s))
+        hold = self._hold
+        if hold is None:
+            return
+        texts = [message.content for message in prompt.messages]
+        if prompt.schema is not None:
+            texts.append(bytes(prompt.schema).decode())
+        size = Size(prompt.model.name, most_input(texts), prompt.sampling.max_tokens or self._max_tokens)
+        if not hold.covers(size):
+            await hold.cover(self._meter.bound(size, self._policies[prompt.model.provider].total_s))

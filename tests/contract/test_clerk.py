@@ -1,0 +1,86 @@
+"""Two processes on one database: no limit passed between them, nothing held for requests that are no more."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from accounts.asking import Ask, Grant, Release
+from accounts.budgeting import Budgets
+from accounts.burying import bury
+from accounts.clerk import Clerk
+from accounts.limits_store import Limit, write_limit
+from metering.bound import Bound
+from metering.held import Held
+from metering.ledger import Ledger
+from storage.errors import UnitRefused
+from tests.contract.databases import asking, opened, writing
+from tests.unit.accounts.book import add_key, new
+from tests.unit.metering.samples import entry
+
+pytestmark = pytest.mark.anyio
+
+EURO = Bound(Decimal(1), Decimal(0), 10)
+
+
+def ask(request_id, **of):
+    fields = {"opened_at": datetime.now(UTC), "project_id": "proj-default", "key_id": "key_1", "bound": EURO, **of}
+    opening = msgspec.json.encode(entry(request_id).admission).decode()
+    return Ask(**fields, opening=(request_id, opening))
+
+
+async def rows(database, sql):
+    return await database.read(asking(sql))
+
+
+async def reserved(database):
+    return sum(Decimal(amount) for (amount,) in await rows(database, "SELECT amount FROM holds"))
+
+
+@asynccontextmanager
+async def processes(url, count=2):
+    """Writers of so many processes, each with a clerk of its own."""
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(writing(url, Clerk(f"owner-{number}", lists_open=True)))
+            for number in range(count)
+        ]
+
+
+async def test_a_key_never_runs_more_at_once_than_it_may_whoever_lets_in(url):
+    async with opened(url) as database, processes(url, 4) as writers:
+        await add_key(database, "key_1")
+        await database.write(lambda: write_limit("key", "key_1", Limit(concurrent_requests=2)))
+        for round_ in range(30):
+            asked = [
+                writer.submit(ask(f"r{round_}-{number}", running=2), durable=False)
+                for number, writer in enumerate(writers)
+            ]
+            outcomes = await asyncio.gather(*asked)
+
+            assert sorted(type(each).__name__ for each in outcomes) == ["Grant"] * 2 + ["TooManyRunning"] * 2
+            given = [
+                writer.submit(Release(Held(each.amounts)), durable=True)
+                for writer, each in zip(writers, outcomes, strict=True)
+                if isinstance(each, Grant)
+            ]
+            await asyncio.gather(*given)
+
+
+async def test_what_was_buried_holds_nothing_once_its_entry_is_refused(url):
+    async with opened(url) as database, processes(url, 1) as [writer]:
+        await add_key(database, "key_1")
+        await Budgets(database, "UTC", noticed_s=0).create(new("2", window="day"))
+        grant = await writer.submit(ask("slept"), durable=False)
+        await database.write(lambda: bury("owner-0", ()))
+        ledger = Ledger(writer, None, Release)
+
+        with pytest.raises(UnitRefused):
+            await ledger.append(msgspec.structs.replace(entry("slept"), held=Held(grant.amounts)))
+        after = [await writer.submit(ask(f"after-{number}"), durable=False) for number in range(2)]
+
+        assert [type(each) for each in after] == [Grant, Grant]
+        assert await reserved(database) == 2
