@@ -1,7 +1,7 @@
 """The gate: what every request passes once, and what it holds until it is settled."""
 
 import asyncio
-from asyncio import CancelledError, Future
+from asyncio import CancelledError
 from datetime import datetime
 from functools import partial
 
@@ -157,7 +157,9 @@ class Gate:
 
         """
         await self._budgeted.learn()
-        applied = await self._limits.applied(claim.key_id, claim.project_id)
+        applied = self._limits.remembered(claim.key_id, claim.project_id)
+        if applied is None:
+            applied = await self._limits.applied(claim.key_id, claim.project_id)
         rates = applied.rates_of(claim.bound.tokens)
         if self._rates is None or not rates:
             grant = await self.ask(self._ask_of(claim, applied, rates))
@@ -220,14 +222,12 @@ class Gate:
             StorageDown: He cannot decide now.
 
         """
-        answer = self._writer.submit(ask, durable=False)
-        waiting = asyncio.shield(answer)
+        answer = self._writer.submit(ask, durable=False, unheard=partial(self._let_go, ask))
         # A server that is lost in a commit is asked for the outcome when it is back; nobody waits for that.
-        patience = asyncio.get_running_loop().call_later(_PATIENCE_S, waiting.cancel)
+        patience = asyncio.get_running_loop().call_later(_PATIENCE_S, answer.cancel)
         try:
-            outcome: Grant | AccountError = await waiting
+            outcome: Grant | AccountError = await answer
         except CancelledError as cause:
-            answer.add_done_callback(partial(self._let_go, ask))
             caller = asyncio.current_task()
             if caller is not None and caller.cancelling():
                 raise
@@ -238,10 +238,7 @@ class Gate:
             raise outcome
         return outcome
 
-    def _let_go(self, ask: Ask, answer: "Future[Grant | AccountError]") -> None:
-        if answer.cancelled() or answer.exception() is not None:
-            return
-        outcome = answer.result()
+    def _let_go(self, ask: Ask, outcome: "Grant | AccountError") -> None:
         if isinstance(outcome, Grant):
             held = Held(outcome.amounts, taken(outcome.verdict, self.clock_ns()))
             self._writer.submit(Release(held, ask.opening and ask.opening[0]), durable=True)

@@ -1,7 +1,7 @@
 """The seam between who hands units of work over, the clerk who knows what they mean, and the writer who commits."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Protocol
 
@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from storage.script import Script, Write
 from storage.statement import Row, Statement, Work
+
+Unheard = Callable[[Any], None]
 
 
 class Unit(Protocol):
@@ -63,7 +65,9 @@ class Writer(Protocol):
         """Whether new work would soon be written: healthy, and without a long queue."""
         ...
 
-    def submit(self, unit: Unit, *, durable: bool, instead: Unit | None = None) -> asyncio.Future[Any]:
+    def submit(
+        self, unit: Unit, *, durable: bool, instead: Unit | None = None, unheard: Unheard | None = None
+    ) -> asyncio.Future[Any]:
         """Hand over a unit of work; cancelling the future does not take it back.
 
         Args:
@@ -71,6 +75,7 @@ class Writer(Protocol):
             durable: True for what must never be lost: it survives a power cut, and is kept until it can be
                 written. False for what only has to survive this process, and is refused at once in bad times.
             instead: What is to be written, durably, when the database refuses the unit itself.
+            unheard: Told the outcome when the future was cancelled before there was one.
 
         Returns:
             A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database

@@ -9,7 +9,7 @@ from threading import Thread
 from time import monotonic, sleep, time_ns
 from typing import Any
 
-from storage.clerk import Clerk, Unit
+from storage.clerk import Clerk, Unheard, Unit
 from storage.database import BUSY_SECONDS, open_to_write
 from storage.errors import StorageDown, UnitRefused
 from storage.transactions import Transactions
@@ -80,7 +80,9 @@ class GroupCommit:
         """Whether new work would soon be written: healthy, and without a long queue."""
         return self.healthy and len(self._waiting) < self._most_waiting
 
-    def submit(self, unit: Unit, *, durable: bool, instead: Unit | None = None) -> asyncio.Future[Any]:
+    def submit(
+        self, unit: Unit, *, durable: bool, instead: Unit | None = None, unheard: Unheard | None = None
+    ) -> asyncio.Future[Any]:
         """Hand over a unit of work; cancelling the future does not take it back.
 
         Args:
@@ -88,6 +90,7 @@ class GroupCommit:
             durable: True for what must never be lost: it survives a power cut, and is kept until it can be
                 written. False for what only has to survive this process, and is refused at once in bad times.
             instead: What is to be written, durably, when the database refuses the unit itself.
+            unheard: Told the outcome when the future was cancelled before there was one.
 
         Returns:
             A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database
@@ -96,7 +99,7 @@ class GroupCommit:
 
         """
         future = self._loop.create_future()
-        handed = Handed(unit, future, durable=durable, instead=instead)
+        handed = Handed(unit, future, durable=durable, instead=instead, unheard=unheard)
         if self._closed:
             self._waiting.give_up([handed])
         elif not durable and not self.ready:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from storage.clerk import Batch, Clerk, Unit
+from storage.clerk import Batch, Clerk, Unheard, Unit
 from storage.errors import StorageDown, UnitRefused
 from storage.postgres import Postgres
 from storage.postgres_session import WRITE, WRITE_SOON, CommitLost, Session
@@ -77,7 +77,9 @@ class PostgresCommit:
         """Whether new work would soon be written: healthy, and without a long queue."""
         return self.healthy and len(self._waiting) < self._most_waiting
 
-    def submit(self, unit: Unit, *, durable: bool, instead: Unit | None = None) -> asyncio.Future[Any]:
+    def submit(
+        self, unit: Unit, *, durable: bool, instead: Unit | None = None, unheard: Unheard | None = None
+    ) -> asyncio.Future[Any]:
         """Hand over a unit of work; cancelling the future does not take it back.
 
         Args:
@@ -85,6 +87,7 @@ class PostgresCommit:
             durable: True for what must never be lost: it survives a power cut, and is kept until it can be
                 written. False for what need not survive the server, and is refused at once in bad times.
             instead: What is to be written, durably, when the database refuses the unit itself.
+            unheard: Told the outcome when the future was cancelled before there was one.
 
         Returns:
             A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database
@@ -94,7 +97,7 @@ class PostgresCommit:
 
         """
         future = asyncio.get_running_loop().create_future()
-        handed = Handed(unit, future, durable=durable, instead=instead)
+        handed = Handed(unit, future, durable=durable, instead=instead, unheard=unheard)
         if self._closed:
             self._waiting.give_up([handed])
         elif not durable and not self.ready:

@@ -6,23 +6,30 @@ import sys
 from collections.abc import Iterable, Sequence
 from time import monotonic
 
-from storage.clerk import Unit
+from storage.clerk import Unheard, Unit
 from storage.errors import StorageDown
 from storage.statement import Work
 
 
 class Handed:
-    """A unit, who waits for its outcome, and what is written instead if it is refused."""
+    """A unit, who waits for its outcome, who hears it if they left, and what is written instead if it is refused."""
 
-    __slots__ = ("durable", "future", "instead", "since", "unit")
+    __slots__ = ("durable", "future", "instead", "since", "unheard", "unit")
 
     def __init__(
-        self, unit: Unit, future: asyncio.Future[object], *, durable: bool, instead: Unit | None = None
+        self,
+        unit: Unit,
+        future: asyncio.Future[object],
+        *,
+        durable: bool,
+        instead: Unit | None = None,
+        unheard: Unheard | None = None,
     ) -> None:
         self.unit = unit
         self.future = future
         self.durable = durable
         self.instead = instead
+        self.unheard = unheard
         self.since = monotonic()
 
 
@@ -45,6 +52,8 @@ class Waiting:
             self._handed.discard(handed)
             if not handed.future.done():
                 handed.future.set_result(outcome)
+            elif handed.unheard is not None and handed.future.cancelled():
+                handed.unheard(outcome)
 
     def refuse(self, refused: Iterable[Handed], error: Exception) -> None:
         """Tell why units are not in and never will be."""
