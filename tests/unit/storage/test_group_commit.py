@@ -235,7 +235,6 @@ async def test_each_commit_keeps_the_promise_of_its_own_units(database):
     assert written == (3, 2)
 
 
-
 async def test_who_waits_too_long_is_told_and_the_unit_lands_all_the_same(database, locker):
     async with writing(database, busy_seconds=0.01, patience_seconds=0.05) as writer:
         locker.lock()
