@@ -3,6 +3,7 @@
 import asyncio
 from asyncio import CancelledError, Future
 from datetime import datetime
+from functools import partial
 
 from msgspec import Struct
 
@@ -60,6 +61,11 @@ class Hold:
         self.bounded = grant.bounded
         self.remaining = grant.remaining
         self.verdict = grant.verdict
+
+    @property
+    def opened_at(self) -> datetime:
+        """When the request came: whose prices it is charged at."""
+        return self._claim.opened_at
 
     def covers(self, size: Size) -> bool:
         """Whether this is the first call, as large as was expected: then nothing more is to be held for it."""
@@ -221,7 +227,7 @@ class Gate:
         try:
             outcome: Grant | AccountError = await waiting
         except CancelledError as cause:
-            answer.add_done_callback(self._let_go)
+            answer.add_done_callback(partial(self._let_go, ask))
             caller = asyncio.current_task()
             if caller is not None and caller.cancelling():
                 raise
@@ -232,12 +238,13 @@ class Gate:
             raise outcome
         return outcome
 
-    def _let_go(self, answer: "Future[Grant | AccountError]") -> None:
+    def _let_go(self, ask: Ask, answer: "Future[Grant | AccountError]") -> None:
         if answer.cancelled() or answer.exception() is not None:
             return
         outcome = answer.result()
         if isinstance(outcome, Grant):
-            self._writer.submit(Release(Held(outcome.amounts)), durable=True)
+            held = Held(outcome.amounts, taken(outcome.verdict, self.clock_ns()))
+            self._writer.submit(Release(held, ask.opening and ask.opening[0]), durable=True)
 
     @staticmethod
     async def _take(rates: Rates, wanted: tuple[Rate, ...]) -> Verdict:
