@@ -1,4 +1,4 @@
-"""Budgets as an treasurer sees and sets them, by HTTP and by command (6.6b)."""
+"""Budgets as an admin sees and sets them, by HTTP and by command (6.6b)."""
 
 import json
 from datetime import UTC, datetime
