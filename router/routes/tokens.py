@@ -17,11 +17,13 @@ from router.auth import ADMIN, NEVER, Authenticator, Principal, address_of
 from router.bodies import NO_STORE, body_of
 from router.credentials import masked
 from router.errors import Refused
+from router.failures import Failures
 from router.locality import is_local_caller
 
 ANONYMOUS = "user"
 GRANT = "client_credentials"
 MOST_BODY_BYTES = 16_384
+MOST_FAILURES_A_MINUTE = 10  # of one address that are told apart from too many
 
 
 class TokenAnswer(Struct, frozen=True):
@@ -75,6 +77,9 @@ async def issue_token(request: Request[Any, Any, Any]) -> TokenAnswer:
     opened = await keys.open(secret)
     if opened is None or opened.key.kind == ADMIN or client_id not in {None, opened.key.id}:
         authenticator.failures.note(address)
+        failures: Failures = state.failures
+        failures.check(address)
+        failures.note(address)
         raise Refused("unauthorized", masked(secret))
     return _token_of(tokens, opened)
 

@@ -1,10 +1,11 @@
-"""Fixtures: one gateway whose keys and projects tests may change, and whoever administers it."""
+"""Fixtures: a gateway whose accounts tests may change, one whose budgets, and whoever does either."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.gateway import Gateway, vendors
+from tests.admin import ADMIN_KEY, BUDGETS, Admin
+from tests.gateway import SECRET, Gateway, vendors
 from tests.http.accounts import Administrator, admin_key
 from tests.upstream import Upstream
 
@@ -17,3 +18,17 @@ def house(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
 @pytest.fixture(scope="session")
 def admin(house: Gateway) -> Administrator:
     return Administrator(house, admin_key(house))
+
+
+@pytest.fixture(scope="session")
+def budgeted(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
+    return gateway_with(**vendors(upstream), ROUTER_JWT_SECRET=SECRET, ROUTER_ADMIN_KEY=ADMIN_KEY)
+
+
+@pytest.fixture
+def treasurer(budgeted: Gateway) -> Iterator[Admin]:
+    """Whoever sets the budgets, and leaves none behind."""
+    treasurer = Admin(budgeted)
+    yield treasurer
+    for budget in treasurer.listed(limit=100):
+        treasurer.call("DELETE", f"{BUDGETS}/{budget['id']}")

@@ -20,17 +20,17 @@ def client(budgeted) -> Client:
 
 
 @pytest.mark.parametrize("unit", ["EUR", "gCO2e"])
-def test_a_hard_budget_stops_at_once_and_a_raised_or_removed_one_lets_in_at_once(admin, client, unit):
+def test_a_hard_budget_stops_at_once_and_a_raised_or_removed_one_lets_in_at_once(treasurer, client, unit):
     project = {"scope": "project", "scope_id": f"proj-stopped-{unit}", "unit": unit}
     assert client.ask("Tell me a story", project_id=project["scope_id"]).ok
 
-    made = admin.made(limit="0.000000000000000001", **project)
+    made = treasurer.made(limit="0.000000000000000001", **project)
     stopped = client.ask("Tell me a story", project_id=project["scope_id"])
-    admin.call("PATCH", f"{PATH}/{made['id']}", {"limit": "1000"})
+    treasurer.call("PATCH", f"{PATH}/{made['id']}", {"limit": "1000"})
     raised = client.ask("Tell me a story", project_id=project["scope_id"])
-    admin.call("PATCH", f"{PATH}/{made['id']}", {"limit": str(made["spent"])})
+    treasurer.call("PATCH", f"{PATH}/{made['id']}", {"limit": str(made["spent"])})
     lowered = client.ask("Tell me a story", project_id=project["scope_id"])
-    admin.call("DELETE", f"{PATH}/{made['id']}")
+    treasurer.call("DELETE", f"{PATH}/{made['id']}")
     removed = client.ask("Tell me a story", project_id=project["scope_id"])
 
     for response in (stopped, lowered):
@@ -43,13 +43,13 @@ def test_a_hard_budget_stops_at_once_and_a_raised_or_removed_one_lets_in_at_once
 
 
 @pytest.mark.parametrize("unit", ["EUR", "gCO2e"])
-def test_what_an_answer_cost_is_spent_when_it_arrives_and_nothing_stays_reserved(admin, client, budgeted, unit):
+def test_what_an_answer_cost_is_spent_when_it_arrives_and_nothing_stays_reserved(treasurer, client, budgeted, unit):
     project = {"scope": "project", "scope_id": f"proj-charged-{unit}", "unit": unit}
     client.ask("Tell me a story", project_id=project["scope_id"])
-    made = admin.made(limit="1000", **project)
+    made = treasurer.made(limit="1000", **project)
 
     answer = client.ask("Tell me a story", project_id=project["scope_id"])
-    state = read(admin.call("GET", f"{PATH}/{made['id']}"))
+    state = read(treasurer.call("GET", f"{PATH}/{made['id']}"))
 
     row = budgeted.row(answer.headers["X-Request-Id"])
     cost = row["cost_eur"] if unit == "EUR" else row["emissions_kgCO2eq"] * 1000
@@ -60,26 +60,24 @@ def test_what_an_answer_cost_is_spent_when_it_arrives_and_nothing_stays_reserved
 
 
 @pytest.mark.parametrize("unit", ["EUR", "gCO2e"])
-def test_figures_are_plain_wherever_they_are_shown(admin, client, budgeted, unit):
-    made = admin.made(scope="project", scope_id="proj-default", unit=unit, limit="5.000000000000000001000")
+def test_figures_are_plain_wherever_they_are_shown(treasurer, client, budgeted, unit):
+    made = treasurer.made(scope="project", scope_id="proj-default", unit=unit, limit="5.000000000000000001000")
     answer = client.ask("Tell me a story")
 
     texts = [
-        admin.call("GET", f"{PATH}/{made['id']}").text,
-        admin.call("GET").text,
+        treasurer.call("GET", f"{PATH}/{made['id']}").text,
+        treasurer.call("GET").text,
         run(budgeted.folder, "budgets", "show", made["id"], "--json", env=budgeted.env).stdout,
     ]
 
-    figures = [
-        figure for text in texts for figure in re.findall(r'"(?:limit|spent|reserved|remaining)":([^,}]*)', text)
-    ]
+    figures = re.findall(r'"(?:limit|spent|reserved|remaining)":([^,}]*)', "".join(texts))
     assert len(figures) == 12
     for figure in (*figures, answer.headers[HEADERS[unit]]):
         assert re.fullmatch(r"\d+(\.\d*[1-9])?", figure), figure
 
 
-def test_a_soft_budget_stops_nobody(admin, client):
-    admin.made(limit="0.000000000000000001", kind="soft")
+def test_a_soft_budget_stops_nobody(treasurer, client):
+    treasurer.made(limit="0.000000000000000001", kind="soft")
 
     answer = client.ask("Tell me a story")
 
@@ -87,14 +85,14 @@ def test_a_soft_budget_stops_nobody(admin, client):
     assert answer.headers[HEADERS["EUR"]] == "0"
 
 
-def test_the_spend_limit_of_the_vendor_stops_too(admin, client):
+def test_the_spend_limit_of_the_vendor_stops_too(treasurer, client):
     client.ask("Tell me a story", project_id="proj-vendor")
     path = "/v1/organization/projects/proj-vendor/spend_limit"
-    admin.made(scope="project", scope_id="proj-vendor", limit="0.0000000001")
+    treasurer.made(scope="project", scope_id="proj-vendor", limit="0.0000000001")
 
-    before = read(admin.call("GET", path))
+    before = read(treasurer.call("GET", path))
     stopped = client.ask("Tell me a story", project_id="proj-vendor")
-    admin.call("DELETE", path)
+    treasurer.call("DELETE", path)
     free = client.ask("Tell me a story", project_id="proj-vendor")
 
     assert before["object"] == "project.spend_limit"
@@ -105,7 +103,7 @@ def test_the_spend_limit_of_the_vendor_stops_too(admin, client):
 def test_every_worker_has_noticed_when_a_change_is_answered(gateway_with, upstream):
     secrets = {"ROUTER_JWT_SECRET": SECRET, "ROUTER_ADMIN_KEY": ADMIN_KEY}
     gateway = gateway_with(**vendors(upstream), **secrets, ROUTER_WORKERS="2")
-    admin, bearer = Admin(gateway), {"Authorization": f"Bearer {gateway.token()}"}
+    treasurer, bearer = Admin(gateway), {"Authorization": f"Bearer {gateway.token()}"}
 
     def asked_on_new_connections() -> set[int]:
         ask = {"message": "Tell me a story"}
@@ -113,13 +111,13 @@ def test_every_worker_has_noticed_when_a_change_is_answered(gateway_with, upstre
         return {response.status_code for response in posts}
 
     before = asked_on_new_connections()
-    made = admin.made(limit="0.000000000000000001")
+    made = treasurer.made(limit="0.000000000000000001")
     stopped = asked_on_new_connections()
-    admin.call("PATCH", f"{PATH}/{made['id']}", {"kind": "soft"})
+    treasurer.call("PATCH", f"{PATH}/{made['id']}", {"kind": "soft"})
     softened = asked_on_new_connections()
-    admin.call("PATCH", f"{PATH}/{made['id']}", {"kind": "hard"})
+    treasurer.call("PATCH", f"{PATH}/{made['id']}", {"kind": "hard"})
     hardened = asked_on_new_connections()
-    admin.call("DELETE", f"{PATH}/{made['id']}")
+    treasurer.call("DELETE", f"{PATH}/{made['id']}")
 
     assert (before, stopped, softened, hardened) == ({200}, {429}, {200}, {429})
     assert asked_on_new_connections() == {200}

@@ -148,7 +148,7 @@ async def test_a_mail_names_its_project_as_people_do(database: Database) -> None
 async def test_a_mail_says_what_was_spent_of_what_until_when() -> None:
     text = body_of(spending("8.10", budget(emails=("a@b.example",))), 80, "")
 
-    for fact in ("80 %", "8.10 EUR", "10 EUR par jour", "23/11/2026 00:00 (Europe/Paris)", "bud_0123456789abcdef"):
+    for fact in ("80 %", "8.1 EUR", "10 EUR par jour", "23/11/2026 00:00 (Europe/Paris)", "bud_0123456789abcdef"):
         assert fact in text
 
 

@@ -17,7 +17,7 @@ from accounts.limits import Limits
 from accounts.limits_store import Limit
 from accounts.process_rates import ProcessRates
 from accounts.revision import Revision
-from metering.bound import Bound
+from metering.bound import Bound, Size
 from storage.group_commit import GroupCommit
 from storage.sqlite import Sqlite
 from tests.unit.metering.samples import NOON, entry
@@ -48,7 +48,8 @@ class Stuck:
 
 def claim(tokens: int) -> Claim:
     bound = Bound(Decimal(0), Decimal(0), tokens)
-    return Claim(request_id="r", opened_at=NOON, project_id=PROJECT, key_id=None, bound=bound)
+    size = Size("gpt-4o", tokens, 0)
+    return Claim(request_id="r", opened_at=NOON, project_id=PROJECT, key_id=None, size=size, bound=bound)
 
 
 @asynccontextmanager
