@@ -40,7 +40,7 @@ from storage.clerk import Writer
 from storage.errors import StorageDown
 
 CLOSE_WITHIN_S = 10.0
-BURY_EVERY_S = 5.0
+BURY_EVERY_S = 2.0
 SWEEP_EVERY_S = 60.0
 
 Run = Callable[[], Awaitable[None]]
