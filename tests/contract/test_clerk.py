@@ -1,7 +1,8 @@
 """Two processes on one database: no limit passed between them, nothing held for requests that are no more."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+import signal
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from accounts.budgeted import Budgeted
 from accounts.budgeting import Budgets
 from accounts.burying import bury
 from accounts.clerk import Clerk
+from accounts.errors import BudgetSpent
 from accounts.gate import Gate
 from accounts.gcra import Rate
 from accounts.limits import Limits
@@ -21,7 +23,7 @@ from accounts.revision import Revision
 from metering.bound import Bound
 from metering.held import Held
 from metering.ledger import Ledger
-from storage.errors import UnitRefused
+from storage.errors import StorageDown, UnitRefused
 from storage.migrations import upgrade
 from storage.script import Query
 from tests.contract.databases import asking, opened, writing
@@ -144,3 +146,21 @@ async def test_burial_and_an_entry_of_the_buried_at_the_same_moment_leave_one_ro
 
         assert closed == 0
         assert await rows(database, "SELECT status FROM ledger") == [(awake.status,)]
+
+
+async def test_what_was_let_in_is_held_whatever_the_server_forgets(postgres, postgres_url):
+    upgrade(postgres_url)
+    async with opened(postgres_url) as database, processes(postgres_url) as writers:
+        await add_key(database, "key_1")
+        await Budgets(database, "UTC", noticed_s=0).create(new("1", window="day"))
+        granted = await writers[0].submit(ask("first"), durable=False)
+
+        await asyncio.to_thread(postgres.stop, signal.SIGQUIT)
+        await asyncio.to_thread(postgres.start)
+        outcome = None
+        while outcome is None:
+            with suppress(StorageDown):
+                outcome = await writers[1].submit(ask("second"), durable=False)
+
+        assert isinstance(granted, Grant)
+        assert isinstance(outcome, BudgetSpent)
