@@ -95,7 +95,12 @@ class Sitting:
 
     def committed(self) -> None:
         """Remember what this process holds, and its hours."""
-        self._clerk.holds.update(self._standings.own)
+        holds = self._clerk.holds
+        for counter, amount in self._standings.own.items():
+            if amount:
+                holds[counter] = amount
+            else:
+                holds.pop(counter, None)
         # Others may have been added since this was written.
         self._clerk.unsure -= self._written
         if self._draft is not None:

@@ -12,6 +12,7 @@ import pytest
 from accounts.asking import Ask, Grant, Release
 from accounts.budgeted import Budgeted
 from accounts.budgeting import Budgets
+from accounts.budgets_store import forget_empty
 from accounts.burying import bury
 from accounts.clerk import Clerk
 from accounts.errors import BudgetSpent
@@ -164,3 +165,20 @@ async def test_what_was_let_in_is_held_whatever_the_server_forgets(postgres, pos
 
         assert isinstance(granted, Grant)
         assert isinstance(outcome, BudgetSpent)
+
+
+async def test_counters_of_what_is_over_do_not_pile_up(url):
+    async with opened(url) as database, processes(url, 1) as [writer]:
+        await add_key(database, "key_1")
+        await Budgets(database, "UTC", noticed_s=0).create(new("3", window="day"))
+        first, second = [await writer.submit(ask(f"r{number}"), durable=False) for number in range(2)]
+        await writer.submit(Release(Held(first.amounts)), durable=True)
+        await database.write(forget_empty)
+        assert await reserved(database) == 1
+
+        await writer.submit(Release(Held(second.amounts)), durable=True)
+        await database.write(forget_empty)
+
+        assert await rows(database, "SELECT * FROM holds") == []
+        await writer.submit(ask("next"), durable=False)
+        assert await reserved(database) == 1
