@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from accounts.burying import bury, bury_by_files
+from accounts.burying import adopt_orphans, bury, bury_by_files
 from accounts.clerk import Clerk
 from router.settings import Settings
 from storage.clerk import Writer
@@ -120,6 +120,7 @@ async def _on_server(url: str, stack: AsyncExitStack) -> Ground:
     stack.push_async_callback(lease.release)
 
     async def bury_the_dead() -> int:
+        await database.write(lambda: adopt_orphans(database.clock_ns()))
         burying = bury_expired if lease.steady else bury_released
         return await burying(database, lambda owner: bury(owner, ()))
 

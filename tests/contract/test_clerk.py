@@ -13,7 +13,7 @@ from accounts.asking import Ask, Grant, Release
 from accounts.budgeted import Budgeted
 from accounts.budgeting import Budgets
 from accounts.budgets_store import forget_empty
-from accounts.burying import bury
+from accounts.burying import adopt_orphans, bury
 from accounts.clerk import Clerk
 from accounts.errors import BudgetSpent
 from accounts.gate import Gate
@@ -25,6 +25,7 @@ from metering.bound import Bound
 from metering.held import Held
 from metering.ledger import Ledger
 from storage.errors import StorageDown, UnitRefused
+from storage.leases import bury_expired
 from storage.migrations import upgrade
 from storage.script import Query
 from tests.contract.databases import asking, opened, writing
@@ -126,6 +127,22 @@ async def test_who_stops_waiting_at_the_gate_leaves_nothing_behind(url):
             assert await reserved(database) == 0
 
         await gate.ask(ask("stays", running=1, rates=tokens))
+
+
+async def test_who_wakes_from_the_dead_and_dies_again_is_buried_again(url):
+    async with opened(url) as database, processes(url, 1) as [writer]:
+        await add_key(database, "key_1")
+        await Budgets(database, "UTC", noticed_s=0).create(new("1", window="day"))
+        await writer.submit(ask("awake again"), durable=False)
+
+        await database.write(lambda: adopt_orphans(database.clock_ns()))
+        spared = await bury_expired(database, lambda owner: bury(owner, ()))
+        await database.write(lambda: adopt_orphans(0))  # finds nobody new
+        await database.write(asking("UPDATE owners SET lease_until_ns = 1"))
+        closed = await bury_expired(database, lambda owner: bury(owner, ()))
+
+        assert (spared, closed) == (0, 1)
+        assert await reserved(database) == 0
 
 
 async def test_burial_and_an_entry_of_the_buried_at_the_same_moment_leave_one_row(postgres_url):
