@@ -13,7 +13,7 @@ from accounts.errors import AccountError, RateExceeded
 from accounts.gcra import OPEN, Rate, Verdict
 from accounts.limits import Applied, Limits
 from accounts.rates import Rates
-from accounts.spare import spare, taken
+from accounts.spare import excess, spare, taken
 from metering.bound import NO_BOUND, Bound, Size
 from metering.held import Held
 from storage.clerk import Writer
@@ -92,9 +92,9 @@ class Hold:
             self.held.add(grant.amounts)
 
     async def used(self, tokens: int) -> None:
-        """Give back, where rates are counted outside the database, the tokens that were not used in the end."""
+        """Charge limits that are counted outside the database what was used in the end, no more and no less."""
         if self._shared is not None:
-            await self._gate.give_back(self._shared, tokens)
+            await self._gate.correct(self._shared, tokens)
 
 
 def _more(claim: Claim, bound: Bound) -> Ask:
@@ -166,8 +166,8 @@ class Gate:
         shared = Held({}, taken(verdict, self.clock_ns()))
         try:
             grant = await self.ask(self._ask_of(claim, applied, ()))
-        except (AccountError, StorageError):
-            await self.give_back(shared, 0)
+        except (AccountError, StorageError, CancelledError):
+            await self.correct(shared, 0)
             raise
         return Hold(self, claim, Grant(grant.amounts, grant.bounded, grant.remaining, verdict), shared)
 
@@ -203,11 +203,14 @@ class Gate:
         """Give back what a request holds that goes no further and has no entry."""
         self._writer.submit(Release(hold.held, claim.request_id), durable=True)
 
-    async def give_back(self, shared: Held, used: int) -> None:
-        """Give back tokens that were taken outside the database and not used."""
-        rates = spare(shared, used, self.clock_ns())
-        if self._rates is not None and rates:
-            await self._rates.give_back(rates)
+    async def correct(self, shared: Held, used: int) -> None:
+        """Give back tokens that were taken outside the database and not used, or charge those beyond."""
+        if self._rates is None:
+            return
+        if unused := spare(shared, used, self.clock_ns()):
+            await self._rates.give_back(unused)
+        if owed := excess(shared, used):
+            await self._rates.owe(owed)
 
     async def ask(self, ask: Ask) -> Grant:
         """Have the clerk decide; whoever stops waiting holds nothing.

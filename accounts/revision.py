@@ -10,6 +10,7 @@ from storage.script import Database, Query, Script
 
 LOOK_EVERY_S = 0.2
 FRESH_FOR_S = 0.5
+SILENT_AFTER_S = 2.0
 CHANGED = Query("UPDATE revision SET number = number + 1")
 _READ = Query("SELECT number FROM revision")
 
@@ -31,6 +32,11 @@ class Revision:
     def fresh(self) -> bool:
         """Whether the revision was looked at within the last half second."""
         return time.monotonic() - self._looked_at < FRESH_FOR_S
+
+    @property
+    def answered(self) -> bool:
+        """Whether the database answered within the last two seconds."""
+        return time.monotonic() - self._looked_at < SILENT_AFTER_S
 
     def on_change(self, forget: Callable[[], None]) -> None:
         """Have `forget` called at every change: it drops what was remembered."""

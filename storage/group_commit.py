@@ -54,7 +54,8 @@ class GroupCommit:
         """
         self._loop = asyncio.get_running_loop()
         self._clerk = clerk
-        self._transactions = Transactions(open_to_write(path, busy_seconds=busy_seconds))
+        sure, quick = (open_to_write(path, busy_seconds=busy_seconds) for _ in range(2))
+        self._transactions = Transactions(sure, quick)
         self._most_waiting = most_waiting
         self._patience_seconds = patience_seconds
         self._queue: SimpleQueue[list[Handed] | None] = SimpleQueue()

@@ -1,4 +1,4 @@
-"""Transactions of the hot path, on the one connection that its thread keeps."""
+"""Transactions of the hot path, on the two connections that its thread keeps."""
 
 import sqlite3
 from contextlib import suppress
@@ -13,11 +13,19 @@ _FAILURES = (sqlite3.Error, MemoryError)
 
 
 class Transactions:
-    """The write side of one connection, used by one thread."""
+    """The write side of a database, used by one thread.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._full = True
+    Args:
+        sure: Where commits survive a power cut.
+        quick: Where they survive the end of this process; a connection of its own, for changing what one promises
+            between commits costs more than the commit.
+
+    """
+
+    def __init__(self, sure: sqlite3.Connection, quick: sqlite3.Connection) -> None:
+        self._sure = sure
+        self._quick = quick
+        quick.executescript("PRAGMA synchronous=NORMAL")
 
     def commit(self, script: Script[T], *, durable: bool) -> T:
         """Play a script in a transaction of its own.
@@ -35,8 +43,7 @@ class Transactions:
 
         """
         try:
-            self._promise(full=durable)
-            return transact(self._connection, script)
+            return transact(self._sure if durable else self._quick, script)
         except _REFUSALS as cause:
             raise UnitRefused(str(cause)) from cause
         except _FAILURES as cause:
@@ -50,20 +57,14 @@ class Transactions:
 
         """
         try:
-            self._connection.executescript("BEGIN IMMEDIATE; PRAGMA user_version=0; COMMIT")
+            self._sure.executescript("BEGIN IMMEDIATE; PRAGMA user_version=0; COMMIT")
         except _FAILURES as cause:
             with suppress(sqlite3.Error):
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                if self._sure.in_transaction:
+                    self._sure.execute("ROLLBACK")
             raise StorageDown(str(cause)) from cause
 
     def close(self) -> None:
-        """Close the connection; what was committed stays."""
-        self._connection.close()
-
-    def _promise(self, *, full: bool) -> None:
-        if full is self._full:
-            return
-        # Not from the statement cache: some pragmas act when they are compiled (sqlite.org/pragma.html).
-        self._connection.executescript(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
-        self._full = full
+        """Close the connections; what was committed stays."""
+        self._sure.close()
+        self._quick.close()

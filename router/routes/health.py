@@ -9,6 +9,7 @@ from litestar.params import FromQuery
 from msgspec import Struct
 
 from accounts.gate import Gate
+from accounts.revision import Revision
 from agents.providers.reach import Reach, reach_all
 from metering.ledger import Ledger
 from metering.prometheus import CONTENT_TYPE, Metrics
@@ -36,7 +37,8 @@ async def health(request: Request[Any, Any, Any], deep: FromQuery[bool] = False)
     ledger: Ledger = state.ledger
     providers = await reach_all(state.base_urls) if deep else None
     gate: Gate = state.gate
-    sound = ledger.healthy and gate.healthy and not (providers and "down" in providers.values())
+    revision: Revision = state.revision
+    sound = ledger.healthy and gate.healthy and revision.answered and not (providers and "down" in providers.values())
     return Health(
         status="healthy" if sound else "degraded",
         version=VERSION,

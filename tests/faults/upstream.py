@@ -43,6 +43,7 @@ class Answering:
         self.reader = reader
         self.writer = writer
         self.answered_before = answered_before
+        self.request = request
         self.stream: bool = request.get("stream", False)
         self.visit = Visit(request["model"], request["messages"][-1]["content"])
         upstream.visits.append(self.visit)
