@@ -62,6 +62,11 @@ def held(counters: Collection[str]) -> Script[dict[str, Decimal]]:
     return sums
 
 
+def forget_empty() -> Script[None]:
+    """Delete counters of which nothing is held: every window of every budget leaves one for each process."""
+    yield Query("DELETE FROM holds WHERE amount = '0'")
+
+
 def window_row(budget: Budget, window: Window, amount: Decimal) -> Row:
     """Return the row of PUT_WINDOW that says how much was spent in a window."""
     return (

@@ -12,6 +12,22 @@ from storage.journal import lines_in
 from storage.owners import buried, owners
 from storage.script import Database, Query, Script, Write
 
+GRACE_NS = 15 * 10**9  # as long as a lease: who lives renews it meanwhile
+_ORPHANS = """
+    INSERT INTO owners (id, lease_until_ns)
+    SELECT owner, CAST(? AS BIGINT) FROM (SELECT owner FROM holds UNION SELECT owner FROM open_requests) AS left_behind
+    WHERE owner NOT IN (SELECT id FROM owners)
+    ON CONFLICT (id) DO NOTHING
+"""
+
+
+def adopt_orphans(now_ns: int) -> Script[None]:
+    """Give a lease to whoever holds something without one, so that it is renewed or ends.
+
+    Who was buried while it slept may wake, let a request in, and die before it has taken a lease again.
+    """
+    yield Query(_ORPHANS, (now_ns + GRACE_NS,))
+
 
 def bury(owner: str, admitted: Sequence[Admission]) -> Script[int]:
     """Close what a dead process had let in as `unknown`, give back what it held, end its claims.

@@ -88,9 +88,19 @@ class Sitting:
         outcomes |= {id(entry): self._left(entry) for entry in entries}
         return [outcomes.get(id(unit)) for unit in self._units]
 
+    @property
+    def lasts(self) -> bool:
+        """Whether anything is held: what the server forgot of that, others would let in once more."""
+        return bool(self._standings.own)
+
     def committed(self) -> None:
         """Remember what this process holds, and its hours."""
-        self._clerk.holds.update(self._standings.own)
+        holds = self._clerk.holds
+        for counter, amount in self._standings.own.items():
+            if amount:
+                holds[counter] = amount
+            else:
+                holds.pop(counter, None)
         # Others may have been added since this was written.
         self._clerk.unsure -= self._written
         if self._draft is not None:

@@ -151,7 +151,7 @@ class Standings:
 
     def hold_rows(self, counters: Iterable[str]) -> list[Row]:
         """Return the rows of what this process holds of these."""
-        return [(each, self._owner, as_text(self._mine(each))) for each in sorted(counters)]
+        return [(each, self._owner, as_text(self._mine(each) or ZERO)) for each in sorted(counters)]
 
 
 def remaining(standings: Iterable[Standing]) -> Remaining | None:

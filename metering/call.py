@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from math import inf
 
 from metering.receipt import CallStatus
 from metering.usage import Usage
@@ -16,6 +17,7 @@ class Call:
         streamed: Whether the answer comes bit by bit, so that its first text has a time of its own.
         asked: The (role, content) turns that were sent, for an estimate when the provider's count is lost.
         max_tokens: How many tokens the answer may have; None leaves it to the provider.
+        longest_s: After how many seconds it is given up: what follows is waiting for a reader, and nobody's work.
 
     """
 
@@ -25,6 +27,7 @@ class Call:
         "ended",
         "failure",
         "first",
+        "longest_s",
         "max_tokens",
         "model",
         "pieces",
@@ -36,9 +39,16 @@ class Call:
     )
 
     def __init__(
-        self, model: Model, asked: Sequence[tuple[str, str]], *, streamed: bool, max_tokens: int | None = None
+        self,
+        model: Model,
+        asked: Sequence[tuple[str, str]],
+        *,
+        streamed: bool,
+        max_tokens: int | None = None,
+        longest_s: float = inf,
     ) -> None:
         self.model = model
+        self.longest_s = longest_s
         self.asked = asked
         self.max_tokens = max_tokens
         self.streamed = streamed
@@ -96,7 +106,7 @@ class Call:
     @property
     def upstream_s(self) -> float:
         """Seconds from the start of the call to its end, to the microsecond: what is printed is what is weighed."""
-        return round((self.ended or time.perf_counter()) - self.started, 6)
+        return round(min((self.ended or time.perf_counter()) - self.started, self.longest_s), 6)
 
     @property
     def ttft_s(self) -> float | None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -16,7 +16,6 @@ from metering.receipt import Receipt, RequestStatus
 from metering.reckoning import Circumstances, Scale, receipt_of, weigh
 from metering.tokens import Tokens
 from metering.usage import Usage
-from pricing_tables.model import Model
 
 DRAIN_WITHIN_S = 10.0
 Keep = Callable[[Receipt], Kept]
@@ -136,13 +135,9 @@ class Meter:
         self._stream = stream
         self._held = held
 
-    def begin(
-        self, model: Model, asked: Sequence[tuple[str, str]], *, streamed: bool, max_tokens: int | None = None
-    ) -> Call:
-        """Start the clock of one upstream call, which may generate `max_tokens` at most."""
-        call = Call(model, asked, streamed=streamed, max_tokens=max_tokens)
+    def begin(self, call: Call) -> None:
+        """Count an upstream call that begins now."""
         self._calls.append(call)
-        return call
 
     def warn(self, code: str) -> None:
         """Add a warning to the receipt."""

@@ -68,7 +68,9 @@ def weigh(call: Call, scale: Scale, day: date) -> Weighed:
     usage = call.usage or NOTHING
     cost = scale.tariff.cost(usage, day)
     upstream_s = call.upstream_s if call.accepted else 0.0
-    impact = scale.impact.impact(usage.output_tokens, upstream_s, usage.busy_s)
+    # Nobody keeps a whole machine busy for longer than he is at work.
+    busy_s = None if usage.busy_s is None else min(usage.busy_s, upstream_s)
+    impact = scale.impact.impact(usage.output_tokens, upstream_s, busy_s)
     return Weighed(_row(call, usage, cost, impact), cost.exchange, impact.warnings)
 
 

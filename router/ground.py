@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from accounts.burying import bury, bury_by_files
+from accounts.burying import adopt_orphans, bury, bury_by_files
 from accounts.clerk import Clerk
 from router.settings import Settings
 from storage.clerk import Writer
@@ -109,7 +109,7 @@ async def _on_file(settings: Settings, stack: AsyncExitStack) -> Ground:
 
 
 async def _on_server(url: str, stack: AsyncExitStack) -> Ground:
-    from storage.leases import Lease, bury_expired  # noqa: PLC0415 - as asyncpg
+    from storage.leases import Lease, bury_expired, bury_released  # noqa: PLC0415 - as asyncpg
     from storage.postgres import Postgres  # noqa: PLC0415 - same reason
     from storage.postgres_commit import PostgresCommit  # noqa: PLC0415 - same reason
 
@@ -118,11 +118,17 @@ async def _on_server(url: str, stack: AsyncExitStack) -> Ground:
     lease = Lease(database, uuid4().hex)
     await lease.take()
     stack.push_async_callback(lease.release)
+
+    async def bury_the_dead() -> int:
+        await database.write(lambda: adopt_orphans(database.clock_ns()))
+        burying = bury_expired if lease.steady else bury_released
+        return await burying(database, lambda owner: bury(owner, ()))
+
     return Ground(
         database=database,
         owner=lease.owner_id,
         journal=None,
-        bury=lambda: bury_expired(database, lambda owner: bury(owner, ())),
+        bury=bury_the_dead,
         writer_of=partial(PostgresCommit, database),
         live=lambda clerk: lease.keep(clerk.hold_anew),
     )

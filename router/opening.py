@@ -11,6 +11,7 @@ from accounts.alerts import Alerts
 from accounts.asking import Release
 from accounts.budgeted import Budgeted
 from accounts.budgeting import Budgets
+from accounts.budgets_store import forget_empty
 from accounts.clerk import Clerk
 from accounts.gate import Gate, Hold
 from accounts.idempotency import Idempotency
@@ -40,7 +41,7 @@ from storage.clerk import Writer
 from storage.errors import StorageDown
 
 CLOSE_WITHIN_S = 10.0
-BURY_EVERY_S = 5.0
+BURY_EVERY_S = 2.0
 SWEEP_EVERY_S = 60.0
 
 Run = Callable[[], Awaitable[None]]
@@ -142,6 +143,7 @@ def _chores(house: House, ground: Ground) -> tuple[Run, ...]:
             await asyncio.sleep(SWEEP_EVERY_S)
             with suppress(StorageDown):
                 await database.write(lambda: sweep_rates(database.clock_ns()))
+                await database.write(forget_empty)
 
     if settings.smtp_url is None or settings.mail_from is None:
         return bury, sweep

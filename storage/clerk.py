@@ -25,6 +25,11 @@ class Unit(Protocol):
 class Batch(Protocol):
     """Units that share one transaction."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether what the script wrote must survive the server, though no unit is durable; asked once it has run."""
+        ...
+
     def script(self) -> Script[list[object]]:
         """Return a fresh script that writes them all and returns one outcome a unit, in order."""
         ...
@@ -107,6 +112,8 @@ class PlainClerk:
 
 class PlainBatch:
     """Plain rows of several units."""
+
+    lasts = False
 
     def __init__(self, units: Sequence[Unit]) -> None:
         self._units = units

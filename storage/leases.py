@@ -11,6 +11,8 @@ from storage.script import Database, Query, Script, Write
 from storage.statement import delete_from, upsert
 
 _SECONDS = 15.0
+_TRY_AGAIN_S = 1.0
+_RELEASED = 0
 _TAKE = upsert("owners", ("id", "lease_until_ns"), key=1, rank=0)
 _GONE = delete_from("owners", "id", rank=9)
 _log = logging.getLogger("router")
@@ -32,11 +34,20 @@ class Lease:
         self.owner_id = owner_id
         self._seconds = seconds
         self._until = float("-inf")
+        self._steady_since = float("inf")
 
     @property
     def held(self) -> bool:
         """Whether no other process may count this one as dead now."""
         return monotonic() < self._until
+
+    @property
+    def steady(self) -> bool:
+        """Whether the database was there whenever it was asked, for as long as a lease lasts.
+
+        Only then is a lease that ended a sign of death: after an outage everybody's has.
+        """
+        return self.held and monotonic() - self._steady_since >= self._seconds
 
     async def take(self) -> None:
         """Begin to live; call it before anything is owned.
@@ -48,6 +59,7 @@ class Lease:
         began = monotonic()
         await self._database.write(self._taken)
         self._until = began + self._seconds
+        self._steady_since = began
 
     async def renew(self) -> bool:
         """Live on; return False when this process was buried meanwhile, and lives anew.
@@ -57,8 +69,13 @@ class Lease:
 
         """
         began = monotonic()
-        lived = await self._database.write(self._renewed)
+        try:
+            lived = await self._database.write(self._renewed)
+        except StorageDown:
+            self._steady_since = float("inf")
+            raise
         self._until = began + self._seconds
+        self._steady_since = min(self._steady_since, began)
         return lived
 
     async def keep(self, revived: Callable[[], None] = lambda: None) -> None:
@@ -69,7 +86,9 @@ class Lease:
 
         """
         while True:
-            await asyncio.sleep(self._seconds / 3)
+            pause = self._seconds / 3
+            # The sooner after an outage, the fewer are taken for dead.
+            await asyncio.sleep(min(pause, _TRY_AGAIN_S) if self._steady_since == float("inf") else pause)
             with suppress(StorageDown):
                 if not await self.renew():
                     _log.error(
@@ -101,7 +120,7 @@ class Lease:
         return bool(lived)
 
     def _released(self) -> Script[None]:
-        yield Query("UPDATE owners SET lease_until_ns = 0 WHERE id = ?", (self.owner_id,))
+        yield Query("UPDATE owners SET lease_until_ns = ? WHERE id = ?", (_RELEASED, self.owner_id))
 
     def _end(self) -> int:
         return self._database.clock_ns() + int(self._seconds * 10**9)
@@ -133,13 +152,18 @@ async def bury_expired(database: Database, bury: Callable[[str], Script[int]]) -
         StorageDown: The database cannot be written now; who was not buried will be, by the next that tries.
 
     """
+    return await database.write(lambda: _buried(database.clock_ns(), bury))
 
-    def script() -> Script[int]:
-        closed = 0
-        owners = yield from expired(database.clock_ns())
-        for owner in owners:
-            closed += yield from bury(owner)
-        yield Write(_GONE, [(owner,) for owner in owners])
-        return closed
 
-    return await database.write(script)
+async def bury_released(database: Database, bury: Callable[[str], Script[int]]) -> int:
+    """Do as `bury_expired` for owners that ended in order: their leases were released, and did not just end."""
+    return await database.write(lambda: _buried(_RELEASED + 1, bury))
+
+
+def _buried(now_ns: int, bury: Callable[[str], Script[int]]) -> Script[int]:
+    closed = 0
+    owners = yield from expired(now_ns)
+    for owner in owners:
+        closed += yield from bury(owner)
+    yield Write(_GONE, [(owner,) for owner in owners])
+    return closed

@@ -8,7 +8,7 @@ from typing import Any
 from storage.clerk import Batch, Clerk, Unheard, Unit
 from storage.errors import StorageDown, UnitRefused
 from storage.postgres import Postgres
-from storage.postgres_session import WRITE, WRITE_SOON, CommitLost, Session
+from storage.postgres_session import WRITE, CommitLost, Session
 from storage.postgres_sql import Conflict
 from storage.script import Query, Script
 from storage.waiting import Handed, Waiting
@@ -180,7 +180,7 @@ class PostgresCommit:
         batch = self._clerk.batch([handed.unit for handed in units], self._database.clock_ns())
         try:
             durable = any(handed.durable for handed in units)
-            outcomes = await self._transact(batch, WRITE if durable else WRITE_SOON)
+            outcomes = await self._transact(batch, durable=durable)
         except UnitRefused as refused:
             if len(units) > 1:
                 half = len(units) // 2
@@ -196,10 +196,10 @@ class PostgresCommit:
         self._units = self._units[len(units) :]
         self._waiting.settle(zip(units, outcomes, strict=True))
 
-    async def _transact(self, batch: Batch, opening: str) -> list[object]:
+    async def _transact(self, batch: Batch, *, durable: bool) -> list[object]:
         for _ in range(_TRIES):
             try:
-                return await (await self._connected()).write(batch.script(), opening)
+                return await (await self._connected()).write(batch.script(), WRITE, lambda: durable or batch.lasts)
             except CommitLost as lost:
                 if await self._is_in(lost.token):
                     return lost.result

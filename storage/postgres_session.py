@@ -1,7 +1,7 @@
 """One connection to PostgreSQL, and transactions on it whose outcome can always be found out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic_ns
 from typing import Any, cast
@@ -25,7 +25,7 @@ _KEPT_NS = 7 * 86_400 * 10**9
 
 WRITE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock_shared({_WRITERS})"
 WRITE_ALONE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_WRITERS})"
-WRITE_SOON = f"{WRITE}; SET LOCAL synchronous_commit = off"
+_SOON = "SET LOCAL synchronous_commit = off; "
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint"
 _MARK = f"INSERT INTO commits (id, at_ns) VALUES ('{{}}', ({_CLOCK})); COMMIT"  # noqa: S608 - a token of ours
@@ -116,12 +116,13 @@ class Session:
         except FAILURES:
             self._connection.terminate()
 
-    async def write(self, script: Script[T], opening: str = WRITE) -> T:
+    async def write(self, script: Script[T], opening: str = WRITE, lasts: Callable[[], bool] = lambda: True) -> T:
         """Play a script in a transaction and commit it.
 
         Args:
             script: What is read and written.
             opening: How the transaction begins.
+            lasts: Asked before the commit: whether it must survive the server.
 
         Raises:
             UnitRefused: The database refuses what it writes; nothing of it is in.
@@ -133,7 +134,7 @@ class Session:
         async with self._orderly():
             await self._connection.execute(opening)
             result = await self._play(script)
-            await self._commit(result)
+            await self._commit(result, "" if lasts() else _SOON)
         return result
 
     async def read(self, script: Script[T]) -> T:
@@ -179,9 +180,9 @@ class Session:
         async with self._orderly():
             await self._connection.execute(_TIDY)
 
-    async def _commit(self, result: object) -> None:
+    async def _commit(self, result: object, promise: str) -> None:
         token = self._token(self._number + 1)
-        before = _UNMARK.format(self._token(self._number)) if self._number else ""
+        before = promise + _UNMARK.format(self._token(self._number)) if self._number else promise
         try:
             await self._connection.execute(before + _MARK.format(token))
         except FAILURES as cause:

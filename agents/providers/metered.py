@@ -2,6 +2,7 @@
 
 from agents.errors import AnswerCut, PromptRefused, ProviderBusy, ProviderError, ProviderTimeout
 from agents.messages import Done, Event, Prompt
+from metering.call import Call
 from metering.meter import Meter
 from metering.receipt import CallStatus
 
@@ -14,13 +15,15 @@ STATUS: dict[type[ProviderError], CallStatus] = {
 
 
 class MeteredTry:
-    """One upstream call, timed from now on."""
+    """One upstream call, timed from now on and given up after `longest_s` seconds."""
 
     __slots__ = ("_call",)
 
-    def __init__(self, meter: Meter, prompt: Prompt) -> None:
+    def __init__(self, meter: Meter, prompt: Prompt, longest_s: float) -> None:
         turns = [(message.role, message.content) for message in prompt.messages]
-        self._call = meter.begin(prompt.model, turns, streamed=prompt.stream, max_tokens=prompt.sampling.max_tokens)
+        most = prompt.sampling.max_tokens
+        self._call = Call(prompt.model, turns, streamed=prompt.stream, max_tokens=most, longest_s=longest_s)
+        meter.begin(self._call)
 
     def saw(self, event: Event) -> None:
         """Note an event; the last one ends the call."""

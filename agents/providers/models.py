@@ -53,7 +53,7 @@ class Models:
         return Retry(self._providers, policy, self._begin, self._cover).stream(self._bounded(prompt))
 
     def _begin(self, prompt: Prompt) -> MeteredTry:
-        return MeteredTry(self._meter, prompt)
+        return MeteredTry(self._meter, prompt, self._policies[prompt.model.provider].total_s)
 
     def _bounded(self, prompt: Prompt) -> Prompt:
         asked = prompt.sampling

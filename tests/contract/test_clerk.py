@@ -1,7 +1,8 @@
 """Two processes on one database: no limit passed between them, nothing held for requests that are no more."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+import signal
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -11,8 +12,10 @@ import pytest
 from accounts.asking import Ask, Grant, Release
 from accounts.budgeted import Budgeted
 from accounts.budgeting import Budgets
-from accounts.burying import bury
+from accounts.budgets_store import forget_empty
+from accounts.burying import adopt_orphans, bury
 from accounts.clerk import Clerk
+from accounts.errors import BudgetSpent
 from accounts.gate import Gate
 from accounts.gcra import Rate
 from accounts.limits import Limits
@@ -21,7 +24,8 @@ from accounts.revision import Revision
 from metering.bound import Bound
 from metering.held import Held
 from metering.ledger import Ledger
-from storage.errors import UnitRefused
+from storage.errors import StorageDown, UnitRefused
+from storage.leases import bury_expired
 from storage.migrations import upgrade
 from storage.script import Query
 from tests.contract.databases import asking, opened, writing
@@ -125,6 +129,22 @@ async def test_who_stops_waiting_at_the_gate_leaves_nothing_behind(url):
         await gate.ask(ask("stays", running=1, rates=tokens))
 
 
+async def test_who_wakes_from_the_dead_and_dies_again_is_buried_again(url):
+    async with opened(url) as database, processes(url, 1) as [writer]:
+        await add_key(database, "key_1")
+        await Budgets(database, "UTC", noticed_s=0).create(new("1", window="day"))
+        await writer.submit(ask("awake again"), durable=False)
+
+        await database.write(lambda: adopt_orphans(database.clock_ns()))
+        spared = await bury_expired(database, lambda owner: bury(owner, ()))
+        await database.write(lambda: adopt_orphans(0))  # finds nobody new
+        await database.write(asking("UPDATE owners SET lease_until_ns = 1"))
+        closed = await bury_expired(database, lambda owner: bury(owner, ()))
+
+        assert (spared, closed) == (0, 1)
+        assert await reserved(database) == 0
+
+
 async def test_burial_and_an_entry_of_the_buried_at_the_same_moment_leave_one_row(postgres_url):
     upgrade(postgres_url)
     awake = entry("awake")
@@ -144,3 +164,38 @@ async def test_burial_and_an_entry_of_the_buried_at_the_same_moment_leave_one_ro
 
         assert closed == 0
         assert await rows(database, "SELECT status FROM ledger") == [(awake.status,)]
+
+
+async def test_what_was_let_in_is_held_whatever_the_server_forgets(postgres, postgres_url):
+    upgrade(postgres_url)
+    async with opened(postgres_url) as database, processes(postgres_url) as writers:
+        await add_key(database, "key_1")
+        await Budgets(database, "UTC", noticed_s=0).create(new("1", window="day"))
+        granted = await writers[0].submit(ask("first"), durable=False)
+
+        await asyncio.to_thread(postgres.stop, signal.SIGQUIT)
+        await asyncio.to_thread(postgres.start)
+        outcome = None
+        while outcome is None:
+            with suppress(StorageDown):
+                outcome = await writers[1].submit(ask("second"), durable=False)
+
+        assert isinstance(granted, Grant)
+        assert isinstance(outcome, BudgetSpent)
+
+
+async def test_counters_of_what_is_over_do_not_pile_up(url):
+    async with opened(url) as database, processes(url, 1) as [writer]:
+        await add_key(database, "key_1")
+        await Budgets(database, "UTC", noticed_s=0).create(new("3", window="day"))
+        first, second = [await writer.submit(ask(f"r{number}"), durable=False) for number in range(2)]
+        await writer.submit(Release(Held(first.amounts)), durable=True)
+        await database.write(forget_empty)
+        assert await reserved(database) == 1
+
+        await writer.submit(Release(Held(second.amounts)), durable=True)
+        await database.write(forget_empty)
+
+        assert await rows(database, "SELECT * FROM holds") == []
+        await writer.submit(ask("next"), durable=False)
+        assert await reserved(database) == 1

@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 from storage.errors import StorageDown
-from storage.leases import Lease, bury_expired
+from storage.leases import Lease, bury_expired, bury_released
 from storage.migrations import upgrade
 from storage.script import Query
 from tests.contract.databases import asking, opened
@@ -115,3 +115,39 @@ async def test_lease_is_kept_through_an_outage(postgres, postgres_url):
             await asyncio.wait([keeping], timeout=0.01)
             assert monotonic() < until
         keeping.cancel()
+
+
+async def test_who_ended_in_order_is_told_from_who_is_silent(url):
+    buried = []
+    async with opened(url) as database:
+        silent, ended = Lease(database, "silent", seconds=-1), Lease(database, "ended")
+        await silent.take()
+        await ended.take()
+        await ended.release()
+
+        assert await bury_released(database, burying(buried)) == 1
+        assert buried == ["ended"]
+
+
+async def test_outage_is_no_sign_of_anybody_s_death(postgres, postgres_url):
+    upgrade(postgres_url)
+    async with opened(postgres_url) as database:
+        lease = Lease(database, "me", seconds=0.3)
+        began = monotonic()
+        await lease.take()
+        assert not lease.steady
+        while not lease.steady:
+            await lease.renew()
+        assert monotonic() - began >= 0.3
+
+        await asyncio.to_thread(postgres.stop)
+        with pytest.raises(StorageDown):
+            await lease.renew()
+        await asyncio.to_thread(postgres.start)
+        back = monotonic()
+        await lease.renew()
+        assert not lease.steady
+        while not lease.steady:
+            await lease.renew()
+
+        assert monotonic() - back >= 0.3

@@ -36,6 +36,8 @@ class Numbering:
 
 
 class NumberedBatch:
+    lasts = False
+
     def __init__(self, clerk, units):
         self._clerk, self._units = clerk, units
 

@@ -34,8 +34,9 @@ def calls(draw):
     used_generated = draw(st.one_of(st.just(generated), st.integers(0, generated)))
     cuts = sorted(draw(st.lists(st.integers(0, used_read), min_size=3, max_size=3)))
     reasoning = draw(st.integers(0, used_generated))
-    call = Call(model, [], streamed=False)
-    seconds = draw(st.floats(0, LONGEST_S))
+    call = Call(model, [], streamed=False, longest_s=LONGEST_S)
+    # A reader may keep an answer waiting for longer than it may take.
+    seconds = draw(st.floats(0, 3 * LONGEST_S))
     call.answered(
         Usage(
             input_uncached=cuts[0],
@@ -44,6 +45,7 @@ def calls(draw):
             audio_input=used_read - cuts[2],
             output_visible=used_generated - reasoning,
             reasoning=reasoning,
+            busy_s=draw(st.one_of(st.none(), st.floats(0, 1e6))),
         ),
         None,
     )

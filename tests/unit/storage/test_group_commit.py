@@ -65,6 +65,8 @@ class Numbered:
 
 
 class NumberedBatch:
+    lasts = False
+
     def __init__(self, clerk, units):
         self._clerk, self._units = clerk, units
 
