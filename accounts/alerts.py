@@ -11,7 +11,7 @@ from msgspec import Struct
 from accounts import alerts_store
 from accounts.alerts_store import Alert, Draft
 from accounts.budgets import Budget
-from accounts.decimals import EXACT
+from accounts.decimals import EXACT, as_text
 from accounts.relay import is_address
 from accounts.windows import Window
 from storage.script import Database, Query, Script
@@ -118,8 +118,8 @@ def body_of(spending: Spending, threshold: int, name: str) -> str:
     lines = [
         f"Le budget {_owner(budget, name)} {_event(budget, threshold)}",
         "",
-        f"Dépensé : {spending.spent:f} {budget.unit}",
-        f"Limite : {budget.amount:f} {budget.unit} {_SPANS[budget.every]}",
+        f"Dépensé : {as_text(spending.spent)} {budget.unit}",
+        f"Limite : {as_text(budget.amount)} {budget.unit} {_SPANS[budget.every]}",
         f"Période : du {opens} au {closes} ({budget.timezone})",
         f"Remise à zéro : {closes} ({budget.timezone})",
         f"Budget : {budget.id}",

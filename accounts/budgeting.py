@@ -8,8 +8,10 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from accounts import budgets_store as store
-from accounts.budgets import Budget, BudgetChange, BudgetState, NewBudget, checked
+from accounts.alerts import Spending, note_crossings
+from accounts.budgets import Budget, BudgetChange, BudgetState, NewBudget, checked, window_id
 from accounts.budgets_store import Asked
+from accounts.decimals import ZERO
 from accounts.errors import BudgetUnknown
 from accounts.ids import new_id
 from accounts.revision import CHANGED, FRESH_FOR_S
@@ -138,7 +140,7 @@ class Budgets:
             return (yield from self._put(replace(new, former=former)))
         yield Write(store.PUT_BUDGET, [store.budget_row(new)])
         yield CHANGED
-        return (yield from store.states([new], self.now()))[0]
+        return (yield from self._told(new, self.now()))
 
     async def read(self, script: Callable[[], Script[T]]) -> T:
         """Run a script that only reads."""
@@ -159,7 +161,15 @@ class Budgets:
         yield Write(store.PUT_BUDGET, [store.budget_row(budget)])
         yield Write(store.PUT_WINDOW, [store.window_row(budget, window, amount)])
         yield CHANGED
-        return (yield from store.states([budget], moment))[0]
+        return (yield from self._told(budget, moment))
+
+    def _told(self, budget: Budget, moment: datetime) -> Script[BudgetState]:
+        """Return a budget that was put in, and leave the mails about what it has met already."""
+        state = (yield from store.states([budget], moment))[0]
+        window = window_at(moment, budget.every, budget.timezone)
+        spending = Spending(budget, window_id(budget.id, window), window, state.spent)
+        yield from note_crossings(spending, ZERO, self._database.clock_ns())
+        return state
 
 
 def found(budget_id: str, budget: Budget | None) -> Budget:

@@ -1,6 +1,5 @@
 """One budget: so many euros or grams a day or month, for the organisation, a project or a key; how it may be stated."""
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal, Inexact
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 
 from accounts.decimals import EXACT, as_text
 from accounts.errors import BudgetInvalid
+from accounts.relay import is_address
 from accounts.windows import Every, Window, zone_named
 
 Scope = Literal["organization", "project", "key"]
@@ -20,9 +20,7 @@ Kind = Literal["hard", "soft"]
 MOST = Decimal(10) ** 12
 SMALLEST = Decimal("1e-18")
 MOST_EMAILS = 20
-LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
 LONGEST_PREFIX = 100
-EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 class Budget(Struct, frozen=True, kw_only=True):
@@ -129,6 +127,6 @@ def _addresses(emails: Iterable[str]) -> tuple[str, ...]:
     if len(once) > MOST_EMAILS:
         raise BudgetInvalid(f"at most {MOST_EMAILS} addresses", param="emails")
     for email in once:
-        if len(email) > LONGEST_EMAIL or not EMAIL.fullmatch(email):
+        if not is_address(email):
             raise BudgetInvalid(f"{email[:64]!r} is no e-mail address", param="emails")
     return once

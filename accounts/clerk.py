@@ -7,10 +7,10 @@ from accounts import alerts, budgets_store
 from accounts.asking import Ask, Grant, Knock, Release, running_counter
 from accounts.decimals import EXACT
 from accounts.errors import AccountError, BudgetSpent, FootprintUnknown, RateExceeded, TooManyRunning
-from accounts.gcra import Verdict, give_back, take
+from accounts.gcra import Verdict, give_back, owe, take
 from accounts.limits_store import keep_to_oneself
 from accounts.rates_store import read_tats, write_tats
-from accounts.spare import spare
+from accounts.spare import excess, spare
 from accounts.standings import Charged, Standing, Standings, remaining
 from metering.held import Held
 from metering.hours import UPSERT_HOUR, Hours, HoursDraft
@@ -119,9 +119,13 @@ class Sitting:
 
     def _correct(self, held: Held, used: int) -> None:
         """Charge limits of tokens what was used, not what was feared."""
-        for rate in spare(held, used, self._now_ns):
-            tat = give_back(self._tats[rate.counter], rate.per_minute, rate.cost)
-            self._new_tats[rate.counter] = self._tats[rate.counter] = tat
+        tats = {
+            rate.counter: give_back(self._tats[rate.counter], rate.per_minute, rate.cost)
+            for rate in spare(held, used, self._now_ns)
+        }
+        tats |= {rate.counter: owe(self._tats[rate.counter], rate, self._now_ns) for rate in excess(held, used)}
+        self._tats |= tats
+        self._new_tats |= tats
 
     def _answer(self, knock: Knock) -> Verdict | AccountError:
         verdict, tats = take(self._tats, knock.rates, self._now_ns)

@@ -9,8 +9,11 @@ ZERO = Decimal(0)
 
 
 def as_text(amount: Decimal) -> str:
-    """Return every digit, without exponent."""
-    return f"{amount:f}"
+    """Return every digit that counts, without exponent."""
+    text = f"{amount:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

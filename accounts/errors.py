@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
+from accounts.decimals import as_text
 from accounts.gcra import Level, Verdict
 
 
@@ -126,7 +127,7 @@ class BudgetSpent(AccountError):
     """
 
     def __init__(self, unit: str, scope: str, limit: Decimal, resets_at: datetime) -> None:
-        super().__init__(f"{limit:f} {unit} for the {scope} until {resets_at.isoformat()}")
+        super().__init__(f"{as_text(limit)} {unit} for the {scope} until {resets_at.isoformat()}")
         self.unit = unit
         self.scope = scope
         self.limit = limit
@@ -197,3 +198,16 @@ class RequestRunning(AccountConflict):
     """A request with this Idempotency-Key is being served; try again for its answer."""
 
     retry_after = 1.0
+
+
+class TooManyFailures(AccountError):
+    """Too many wrong credentials came from this address; try again a little later.
+
+    Attributes:
+        retry_after: Seconds after which another one is looked at.
+
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = retry_after

@@ -3,6 +3,7 @@
 import asyncio
 from asyncio import CancelledError, Future
 from datetime import datetime
+from functools import partial
 
 from msgspec import Struct
 
@@ -12,7 +13,7 @@ from accounts.errors import AccountError, RateExceeded
 from accounts.gcra import OPEN, Rate, Verdict
 from accounts.limits import Applied, Limits
 from accounts.rates import Rates
-from accounts.spare import spare, taken
+from accounts.spare import excess, spare, taken
 from metering.bound import NO_BOUND, Bound, Size
 from metering.held import Held
 from storage.clerk import Writer
@@ -61,6 +62,11 @@ class Hold:
         self.remaining = grant.remaining
         self.verdict = grant.verdict
 
+    @property
+    def opened_at(self) -> datetime:
+        """When the request came: whose prices it is charged at."""
+        return self._claim.opened_at
+
     def covers(self, size: Size) -> bool:
         """Whether this is the first call, as large as was expected: then nothing more is to be held for it."""
         if self._first is None or not size.within(self._first):
@@ -86,9 +92,9 @@ class Hold:
             self.held.add(grant.amounts)
 
     async def used(self, tokens: int) -> None:
-        """Give back, where rates are counted outside the database, the tokens that were not used in the end."""
+        """Charge limits that are counted outside the database what was used in the end, no more and no less."""
         if self._shared is not None:
-            await self._gate.give_back(self._shared, tokens)
+            await self._gate.correct(self._shared, tokens)
 
 
 def _more(claim: Claim, bound: Bound) -> Ask:
@@ -160,8 +166,8 @@ class Gate:
         shared = Held({}, taken(verdict, self.clock_ns()))
         try:
             grant = await self.ask(self._ask_of(claim, applied, ()))
-        except (AccountError, StorageError):
-            await self.give_back(shared, 0)
+        except (AccountError, StorageError, CancelledError):
+            await self.correct(shared, 0)
             raise
         return Hold(self, claim, Grant(grant.amounts, grant.bounded, grant.remaining, verdict), shared)
 
@@ -197,11 +203,14 @@ class Gate:
         """Give back what a request holds that goes no further and has no entry."""
         self._writer.submit(Release(hold.held, claim.request_id), durable=True)
 
-    async def give_back(self, shared: Held, used: int) -> None:
-        """Give back tokens that were taken outside the database and not used."""
-        rates = spare(shared, used, self.clock_ns())
-        if self._rates is not None and rates:
-            await self._rates.give_back(rates)
+    async def correct(self, shared: Held, used: int) -> None:
+        """Give back tokens that were taken outside the database and not used, or charge those beyond."""
+        if self._rates is None:
+            return
+        if unused := spare(shared, used, self.clock_ns()):
+            await self._rates.give_back(unused)
+        if owed := excess(shared, used):
+            await self._rates.owe(owed)
 
     async def ask(self, ask: Ask) -> Grant:
         """Have the clerk decide; whoever stops waiting holds nothing.
@@ -218,7 +227,7 @@ class Gate:
         try:
             outcome: Grant | AccountError = await waiting
         except CancelledError as cause:
-            answer.add_done_callback(self._let_go)
+            answer.add_done_callback(partial(self._let_go, ask))
             caller = asyncio.current_task()
             if caller is not None and caller.cancelling():
                 raise
@@ -229,12 +238,13 @@ class Gate:
             raise outcome
         return outcome
 
-    def _let_go(self, answer: "Future[Grant | AccountError]") -> None:
+    def _let_go(self, ask: Ask, answer: "Future[Grant | AccountError]") -> None:
         if answer.cancelled() or answer.exception() is not None:
             return
         outcome = answer.result()
         if isinstance(outcome, Grant):
-            self._writer.submit(Release(Held(outcome.amounts)), durable=True)
+            held = Held(outcome.amounts, taken(outcome.verdict, self.clock_ns()))
+            self._writer.submit(Release(held, ask.opening and ask.opening[0]), durable=True)
 
     @staticmethod
     async def _take(rates: Rates, wanted: tuple[Rate, ...]) -> Verdict:

@@ -76,17 +76,21 @@ def take(tats: Mapping[str, int], rates: Sequence[Rate], now_ns: int) -> tuple[V
     for rate in rates:
         step = step_ns(rate.per_minute)
         full = step * rate.per_minute
-        ahead = tats.get(rate.counter, 0) - now_ns
-        if not 0 < ahead < CLOCK_SET_BACK_NS:
-            ahead = 0
-        elif ahead > full:  # the limit was changed, and rounds to a little less now
-            ahead = full
+        ahead = _ahead(tats.get(rate.counter, 0), full, now_ns)
         taken.append(ahead)
         waits.append(ahead + step * charge(rate) - full)
     verdict = decided(rates, taken, waits)
     if verdict.refused is not None:
         return verdict, {}
     return verdict, {level.rate.counter: now_ns + level.reset_ns for level in verdict.levels}
+
+
+def _ahead(tat_ns: int, full: int, now_ns: int) -> int:
+    """Return how much of a limit is taken, in nanoseconds."""
+    ahead = tat_ns - now_ns
+    if not 0 < ahead < CLOCK_SET_BACK_NS:
+        return 0
+    return min(ahead, full)  # the limit was changed, and rounds to a little less now
 
 
 def decided(rates: Sequence[Rate], taken: Sequence[int], waits: Sequence[int]) -> Verdict:
@@ -113,3 +117,14 @@ def give_back(tat_ns: int, rate_per_minute: int, unused: int) -> int:
     What came back by itself in the meantime is not to be given back again.
     """
     return tat_ns - step_ns(rate_per_minute) * min(unused, rate_per_minute)
+
+
+def owe(tat_ns: int, rate: Rate, now_ns: int) -> int:
+    """Return the arrival time of a counter once `rate.cost` was used of it beyond what was taken.
+
+    Nobody is asked whether it passes: it is used. A limit is at most empty by that, so that all of it is there again a
+    minute later however much was used.
+    """
+    step = step_ns(rate.per_minute)
+    full = step * rate.per_minute
+    return now_ns + min(_ahead(tat_ns, full, now_ns) + step * charge(rate), full)

@@ -26,8 +26,9 @@ MARK_LETTERS = 16  # of a digest in hexadecimal: enough to tell the values of on
 
 
 class Giver(Struct, frozen=True):
-    """A key that makes keys: it gives nothing that it has not."""
+    """A key that makes keys: it gives nothing that it has not, and what it made ends with it."""
 
+    key_id: str
     project_id: str
     scopes: Scopes
     expires_at: datetime | None
@@ -67,11 +68,13 @@ class Keys:
         Raises:
             NameInvalid, LifeInvalid: The request is not as it must be.
             AccountForbidden: The giver would give more than it has.
+            KeyEnded: The giver was revoked meanwhile.
             ProjectUnknown, ServiceAccountUnknown: There is no such open project, or service account in it.
 
         """
         minted, row = self._draft(new, giver)
-        await self._database.write(lambda: keys_store.insert(row, new.project_id, new.service_account_id))
+        maker_id = giver and giver.key_id
+        await self._database.write(lambda: keys_store.insert(row, new.project_id, new.service_account_id, maker_id))
         return minted
 
     async def create_with_account(self, name: str, new: NewKey) -> tuple[ServiceAccount, MintedKey]:
@@ -86,7 +89,7 @@ class Keys:
 
         def script() -> Script[None]:
             yield from insert_account(account, new.project_id)
-            yield from keys_store.insert(row, new.project_id, account.id)
+            yield from keys_store.insert(row, new.project_id, account.id, None)
 
         await self._database.write(script)
         return account, minted
@@ -163,7 +166,7 @@ class Keys:
         return Page([key_of(row) for row in page.rows], page.has_more)
 
     async def revoke(self, key_id: str, project_id: str, kinds: Sequence[Kind] = OF_PROJECTS) -> None:
-        """End a key at once and for good.
+        """End a key at once and for good, and every key that was made with it.
 
         Raises:
             KeyUnknown: There is none.
@@ -197,6 +200,8 @@ class Keys:
     async def change(self, key_id: str, project_id: str, scopes: Scopes | None, life_s: int | None) -> Key:
         """Replace the scopes of a project's key, its end, or both; None leaves what is there.
 
+        What was made with the key ends no later than it; what it may be used for stays.
+
         Raises:
             KeyUnknown, KeyEnded, LifeInvalid: As above.
 
@@ -226,6 +231,8 @@ def _within(giver: Giver, new: NewKey, expires_at: datetime | None) -> tuple[Sco
     """Return the scopes and the end of what a key gives."""
     if "keys" not in giver.scopes.permissions:
         raise AccountForbidden("the key lacks the permission 'keys'")
+    if new.kind not in OF_PROJECTS:
+        raise AccountForbidden("a key makes no admin keys", param="kind")
     if new.project_id != giver.project_id:
         raise AccountForbidden("a key makes keys of its own project", param="project_id")
     own = giver.scopes

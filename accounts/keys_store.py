@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from accounts.errors import KeyEnded, KeyUnknown, ProjectUnknown, ServiceAccountUnknown
+from accounts.errors import KeyEnded, KeyUnknown, LifeTooLong, ProjectUnknown, ServiceAccountUnknown
 from accounts.pages import Cut, Page, rows_of
 from accounts.revision import CHANGED
 from storage.script import Query, Script, places
@@ -18,25 +18,38 @@ _LOOKUP = f"""
     SELECT {COLUMNS}, k.last_used_at, k.digest FROM keys k LEFT JOIN projects p ON p.id = k.project_id WHERE {_OPEN}
 """  # noqa: S608 - names of ours, never input
 _INSERT = (
-    "INSERT INTO keys (id, kind, project_id, service_account_id, name, masked, scopes, created_at, expires_at, digest) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO keys (id, kind, project_id, service_account_id, name, masked, scopes, created_at, expires_at, digest, "
+    "maker_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SERVICE_ACCOUNT = "SELECT id, name, created_at FROM service_accounts WHERE id = ? AND project_id = ?"
+
+MOST_AT_ONCE = 500
 
 Found = tuple[tuple[Any, ...], str | None]
 
 
-def insert(row: Row, project_id: str, service_account_id: str | None) -> Script[None]:
-    """Add a key of an open project; the organisation's id is ''."""
+def insert(row: Row, project_id: str, service_account_id: str | None, maker_id: str | None) -> Script[None]:
+    """Add a key of an open project, maybe made with another key; the organisation's id is ''."""
     if project_id:
         yield from open_project(project_id)
     if service_account_id is not None:
         # It must not be removed before its key is there to be revoked with it.
-        sql = f"{_SERVICE_ACCOUNT} ORDER BY id"
-        if not (yield Query(sql, (service_account_id, project_id), locks=True)):
-            raise ServiceAccountUnknown
-    yield Query(_INSERT, row)
+        yield from service_account_to_change(service_account_id, project_id)
+    if maker_id is not None:
+        yield from _check_maker(maker_id, row)
+    yield Query(_INSERT, (*row, maker_id))
     yield CHANGED
+
+
+def _check_maker(maker_id: str, made: Row) -> Script[None]:
+    """Check that the key that makes one may still do so; it is as it is until the transaction ends."""
+    sql = "SELECT expires_at FROM keys WHERE id = ? AND revoked_at IS NULL ORDER BY id"
+    rows = yield Query(sql, (maker_id,), locks=True)
+    if not rows:
+        raise KeyEnded
+    latest, ends_at = rows[0][0], made[COLUMNS.split(", ").index("k.expires_at")]
+    if isinstance(latest, str) and not (isinstance(ends_at, str) and ends_at <= latest):
+        raise LifeTooLong(param="expires_in_seconds")
 
 
 def open_project(project_id: str) -> Script[None]:
@@ -54,6 +67,13 @@ def service_account(account_id: str, project_id: str) -> Script[tuple[Any, ...]]
     if not rows:
         raise ServiceAccountUnknown
     return rows[0]
+
+
+def service_account_to_change(account_id: str, project_id: str) -> Script[None]:
+    """Check that a service account is there; it stays so, and as it is, until the transaction ends."""
+    rows = yield Query(f"{_SERVICE_ACCOUNT} ORDER BY id", (account_id, project_id), locks=True)
+    if not rows:
+        raise ServiceAccountUnknown
 
 
 def by_digests(digests: Sequence[str], now: str) -> Script[Found | None]:
@@ -115,11 +135,45 @@ def listed(project_id: str, kinds: Sequence[str], cut: Cut) -> Script[Page[tuple
 
 
 def revoke(key_id: str, project_id: str, kinds: Sequence[str], now: str) -> Script[None]:
-    """End a key for good."""
+    """End a key for good, and those that were made with it."""
     yield from find(key_id, project_id, kinds)
-    yield Query("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, key_id))
-    yield Query("DELETE FROM rotated_keys WHERE key_id = ?", (key_id,))
+    yield from end_all("id = ?", key_id, now)
     yield CHANGED
+
+
+def end_all(condition: str, value: str, now: str) -> Script[None]:
+    """Revoke keys, those that were made with them, and so on.
+
+    Args:
+        condition: Which are the first, as SQL of ours with one placeholder.
+        value: Of the placeholder.
+        now: Time in UTC as it is kept.
+
+    """
+    waiting: list[tuple[str, tuple[str, ...]]] = [(condition, (value,))]
+    while waiting:
+        which, values = waiting.pop()
+        sql = f"SELECT id FROM keys WHERE {which} AND revoked_at IS NULL ORDER BY id LIMIT {MOST_AT_ONCE}"  # noqa: S608 - constants
+        while rows := (yield Query(sql, values, locks=True)):
+            ids = tuple(key_id for (key_id,) in rows)
+            marks = places(len(ids))
+            yield Query(f"UPDATE keys SET revoked_at = ? WHERE id IN ({marks})", (now, *ids))  # noqa: S608 - placeholders
+            yield Query(f"DELETE FROM rotated_keys WHERE key_id IN ({marks})", ids)  # noqa: S608 - placeholders
+            # Looked for when their makers are revoked: whoever makes a key holds its maker's row until it is there.
+            waiting.append((f"maker_id IN ({marks})", ids))
+
+
+def _shorten_made(key_id: str, expires_at: str) -> Script[None]:
+    """End the keys that were made with one, and so on, no later than it."""
+    waiting = [key_id]
+    while waiting:
+        makers, waiting = waiting[-MOST_AT_ONCE:], waiting[:-MOST_AT_ONCE]
+        rows = yield Query(
+            f"UPDATE keys SET expires_at = ? WHERE maker_id IN ({places(len(makers))}) "  # noqa: S608 - placeholders
+            "AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?) RETURNING id",
+            (expires_at, *makers, expires_at),
+        )
+        waiting += [made for (made,) in rows]
 
 
 def rotate(key_id: str, project_id: str, fresh: tuple[str, str], now: str, ends_at: str) -> Script[tuple[Any, ...]]:
@@ -152,6 +206,8 @@ def change(key_id: str, project_id: str, scopes: str | None, expires_at: str | N
         "UPDATE keys SET scopes = COALESCE(?, scopes), expires_at = COALESCE(?, expires_at) WHERE id = ?",
         (scopes, expires_at, key_id),
     )
+    if expires_at is not None:
+        yield from _shorten_made(key_id, expires_at)
     yield CHANGED
     return (yield from find(key_id, project_id, ("project", "prompt")))
 

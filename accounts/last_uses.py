@@ -40,10 +40,12 @@ class LastUses:
         due = [key_id for key_id in self.latest if key_id not in self._written][:MOST_AT_ONCE]
         if not due:
             return
-        uses = [(key_id, datetime.fromtimestamp(self.latest[key_id], UTC)) for key_id in due]
+        seen = {key_id: self.latest[key_id] for key_id in due}
+        uses = [(key_id, datetime.fromtimestamp(at, UTC)) for key_id, at in seen.items()]
         before = [(used_at - AT_MOST_EVERY).isoformat(timespec="microseconds") for _, used_at in uses]
         await self._database.write(lambda: keys_store.note_uses(uses, before))
-        for key_id, used_at in uses:
+        for key_id, at in seen.items():
             self._written[key_id] = now
-            if self.latest[key_id] <= used_at.timestamp():
+            # Compared as it was read: a time loses its last bits when it is written.
+            if self.latest[key_id] == at:
                 del self.latest[key_id]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from accounts.gcra import Rate, Verdict, give_back, take
+from accounts.gcra import Rate, Verdict, give_back, owe, take
 
 MOST_COUNTERS = 10_000
 
@@ -34,6 +34,12 @@ class ProcessRates:
         for rate in rates:
             if rate.counter in self._tats:
                 self._tats[rate.counter] = give_back(self._tats[rate.counter], rate.per_minute, rate.cost)
+
+    async def owe(self, rates: Sequence[Rate]) -> None:
+        """Charge the cost of each rate, which is used already."""
+        now_ns = self._clock_ns()
+        for rate in rates:
+            self._tats[rate.counter] = owe(self._tats.get(rate.counter, 0), rate, now_ns)
 
     async def aclose(self) -> None:
         """Nothing is held open."""

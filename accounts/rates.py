@@ -39,6 +39,15 @@ class Rates(Protocol):
         """
         ...
 
+    async def owe(self, rates: Sequence[Rate]) -> None:
+        """Charge the cost of each rate, which is used already: a limit is at most empty by that.
+
+        Raises:
+            RatesUnreachable: The counters cannot be reached now.
+
+        """
+        ...
+
     async def aclose(self) -> None:
         """Close every connection."""
         ...
@@ -47,7 +56,8 @@ class Rates(Protocol):
 class FallingBack:
     """Counts at `first`; at `second` while `first` is down, which one request a second finds out.
 
-    What is given back goes to where counts are kept at that time: limits are as good as exact while neither changes.
+    What is given back or owed goes to where counts are kept at that time: limits are as good as exact while neither
+    changes.
     """
 
     def __init__(self, first: Rates, second: Rates) -> None:
@@ -81,6 +91,15 @@ class FallingBack:
             except RatesUnreachable as cause:
                 self._note_failure(cause)
         return await self._second.give_back(rates)
+
+    async def owe(self, rates: Sequence[Rate]) -> None:
+        """Charge the cost of each rate, which is used already."""
+        if not self._down:
+            try:
+                return await self._first.owe(rates)
+            except RatesUnreachable as cause:
+                self._note_failure(cause)
+        return await self._second.owe(rates)
 
     async def aclose(self) -> None:
         """Close every connection of both."""

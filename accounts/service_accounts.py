@@ -67,7 +67,7 @@ class ServiceAccounts:
         return Page([_account(row) for row in page.rows], page.has_more)
 
     async def remove(self, account_id: str, project_id: str) -> None:
-        """Remove one and revoke its keys.
+        """Remove one, and revoke its keys and all that was made with them.
 
         Raises:
             ServiceAccountUnknown: The project has no such service account.
@@ -76,12 +76,9 @@ class ServiceAccounts:
         now = datetime.now(UTC).isoformat(timespec="microseconds")
 
         def script() -> Script[None]:
-            yield from keys_store.service_account(account_id, project_id)
-            owned = "SELECT id FROM keys WHERE service_account_id = ?"
-            yield Query(f"DELETE FROM rotated_keys WHERE key_id IN ({owned})", (account_id,))  # noqa: S608 - a constant
-            yield Query(
-                "UPDATE keys SET revoked_at = ? WHERE service_account_id = ? AND revoked_at IS NULL", (now, account_id)
-            )
+            # No key of it is being made from here on, so all there will ever be are found.
+            yield from keys_store.service_account_to_change(account_id, project_id)
+            yield from keys_store.end_all("service_account_id = ?", account_id, now)
             yield Query("DELETE FROM service_accounts WHERE id = ?", (account_id,))
             yield CHANGED
 

@@ -1,4 +1,4 @@
-"""Tokens of a limit that a request was charged and did not use."""
+"""Tokens of a limit that a request was charged and did not use, or used and was not charged."""
 
 from accounts.gcra import TOKENS, Rate, Verdict, step_ns
 from metering.held import Held, Taken
@@ -30,3 +30,11 @@ def spare(held: Held, used: int, now_ns: int) -> tuple[Rate, ...]:
         if amount > 0:
             rates.append(Rate(each.counter, each.per_minute, amount))
     return tuple(rates)
+
+
+def excess(held: Held, used: int) -> tuple[Rate, ...]:
+    """Return what to charge on top once a request is known to have used so many tokens.
+
+    What was taken was the most of its first call; further calls and tries use more.
+    """
+    return tuple(Rate(each.counter, each.per_minute, used - each.tokens) for each in held.taken if used > each.tokens)

@@ -71,6 +71,17 @@ end
 """
 )
 
+# For each key: the nanoseconds of all, and those that are owed.
+OWE = (
+    _CLOCK
+    + """
+for i, key in ipairs(KEYS) do
+    local full, cost = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+    keep(key, math.min(math.min(ahead_of(redis.call('GET', key)), full) + cost, full))
+end
+"""
+)
+
 
 class ValkeyRates:
     """Counts in one Valkey for all processes, by the same rule as `gcra.take`; counters that are full again expire."""
@@ -106,11 +117,7 @@ class ValkeyRates:
             RatesUnreachable: As `take`.
 
         """
-        sizes: list[int] = []
-        for rate in rates:
-            step = step_ns(rate.per_minute)
-            sizes += (step * rate.per_minute, step * charge(rate))
-        answer = [int(part) for part in await self._run(TAKE, [rate.counter for rate in rates], sizes)]
+        answer = [int(part) for part in await self._run(TAKE, [rate.counter for rate in rates], _sizes(rates))]
         now_ns = answer[0] * 1_000_000_000 + answer[1] * 1000
         return decided(rates, answer[2::2], answer[3::2]), now_ns
 
@@ -123,6 +130,15 @@ class ValkeyRates:
         """
         sizes = [step_ns(rate.per_minute) * charge(rate) for rate in rates]
         await self._run(GIVE_BACK, [rate.counter for rate in rates], sizes)
+
+    async def owe(self, rates: Sequence[Rate]) -> None:
+        """Charge the cost of each rate, which is used already.
+
+        Raises:
+            RatesUnreachable: As `take`.
+
+        """
+        await self._run(OWE, [rate.counter for rate in rates], _sizes(rates))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -175,7 +191,18 @@ async def _limited() -> AsyncGenerator[None]:
 
 
 # SHA-1 is how Valkey names scripts.
-_DIGESTS = {script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest() for script in (TAKE, GIVE_BACK)}
+_DIGESTS = {
+    script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest() for script in (TAKE, GIVE_BACK, OWE)
+}
+
+
+def _sizes(rates: Sequence[Rate]) -> list[int]:
+    """Return the nanoseconds of all of each limit, and of the cost."""
+    sizes: list[int] = []
+    for rate in rates:
+        step = step_ns(rate.per_minute)
+        sizes += (step * rate.per_minute, step * charge(rate))
+    return sizes
 
 
 def _plain(url: str) -> str:

@@ -4,6 +4,10 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from metering.hours import EXACT
+
+ZERO = Decimal(0)
+
 
 class Taken(Struct, frozen=True):
     """What a request was charged of a limit of tokens, before anybody knew how many it would use.
@@ -35,4 +39,4 @@ class Held:
     def add(self, amounts: dict[str, Decimal]) -> None:
         """Hold more."""
         for counter, amount in amounts.items():
-            self.amounts[counter] = self.amounts.get(counter, Decimal()) + amount
+            self.amounts[counter] = EXACT.add(self.amounts.get(counter, ZERO), amount)

@@ -26,12 +26,13 @@ APPEND_CALL = insert_into(
     rank=1,
 )
 
-# What is selected has no type of its own on PostgreSQL.
+# What is selected has no type of its own on PostgreSQL. There, whoever was thought dead may be writing the same row: it
+# is not seen, and stands in the way once it is in.
 _CLOSE_AS_UNKNOWN = f"""
     INSERT INTO ledger (request_id, {",".join(_WHO)}, settled_at, status)
     SELECT {",".join(["CAST(? AS TEXT)"] * (len(_WHO) + 2))}, 'unknown'
     WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
-    RETURNING request_id
+    ON CONFLICT (request_id) DO NOTHING RETURNING request_id
 """  # noqa: S608 - names of ours, never input
 
 

@@ -112,10 +112,12 @@ class Meter:
         """Whether any text has left for the client."""
         return self._first_text is not None
 
-    def bound(self, size: Size, longest_s: float) -> Bound:
-        """Return the most that one call of this size can consume, given up after so many seconds."""
-        day = (self._admission.opened_at if self._admission else datetime.now(UTC)).date()
-        return bound_of(self._books.scales[size.model], size, day, longest_s)
+    def bound(self, size: Size, longest_s: float, opened_at: datetime) -> Bound:
+        """Return the most that one call of this size can consume, given up after so many seconds.
+
+        It is at the prices of the day when the request came, at which it is settled.
+        """
+        return bound_of(self._books.scales[size.model], size, opened_at.date(), longest_s)
 
     def admit(self, admission: Admission, *, stream: bool, held: Held | None = None) -> None:
         """Write down that the request is let in, before anything is asked of a provider.

@@ -16,7 +16,6 @@ from msgspec import json
 
 from metering.middleware import Metered
 from router.auth import GUARDS, Connection, require_admin, require_any_credential, require_credential
-from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
@@ -134,7 +133,6 @@ def _state(house: House) -> State:
             "anonymous_tokens": house.settings.development,
             "metrics_token": house.settings.metrics_token,
             "tokens": tokens_of(house.settings),
-            "failures": Failures(),
         }
     )
 

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from litestar.connection import ASGIConnection
@@ -11,29 +11,28 @@ from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
 from accounts.gate import Gate
-from accounts.key import PREFIXES, OpenKey
+from accounts.key import OpenKey
 from accounts.keys import Keys
 from accounts.last_uses import LastUses
 from accounts.projects import DEFAULT_PROJECT
 from accounts.revision import Revision
 from accounts.scopes import EVERYTHING, Scopes
 from router.access_tokens import AccessTokens, Claims, TokenWrong
+from router.credentials import KNOWN_PREFIXES, Headers, credential_of, refusal_of
 from router.errors import Refused
+from router.failures import Failures
 from router.families import family_of
 from router.questions import Questions
 
-LONGEST_CREDENTIAL = 4096  # bytes; ours have under 500
 MOST_REMEMBERED = 10_000
 TOKEN_DOTS = 2
 ADMIN = "admin"
 VERDICT = "verdict"  # in the state of a request: how its rate limits stand
 NEVER = 1 << 53
+MOST_FAILURES_A_MINUTE = 60  # of one address, each of which costs a look into the database
 UNRESTRICTED = Scopes()
-KNOWN_PREFIXES = tuple(sorted(PREFIXES.values(), key=len, reverse=True))
-SHOWN_LETTERS = 4
 
 T = TypeVar("T")
-Headers = Iterable[tuple[bytes, bytes]]
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
@@ -62,7 +61,8 @@ class Authenticator:
     """Says who carries a credential.
 
     What was looked up is remembered by the SHA-256 of the credential: a token without a key until it expires, all else
-    until anything changes in the accounts, and only while their revision is looked at.
+    until anything changes in the accounts, and only while their revision is looked at. An address from which too many
+    credentials were wrong has to wait, but with one that opened before.
 
     Args:
         tokens: Reads tokens.
@@ -84,6 +84,8 @@ class Authenticator:
         self._lasting: dict[bytes, Principal] = {}
         self._keyed: dict[bytes, Principal] = {}
         self._refused: dict[bytes, bool] = {}
+        self._proven: dict[bytes, bool] = {}
+        self.failures = Failures(MOST_FAILURES_A_MINUTE)
         self._changes = 0
         self._lookups: Questions[Principal | None] = Questions()
         self._looks: Questions[None] = Questions()
@@ -96,7 +98,7 @@ class Authenticator:
             Refused: `unauthorized`, whatever is wrong.
 
         """
-        credential = _credential(headers)
+        credential = credential_of(headers)
         digest = hashlib.sha256(credential).digest()
         found = self._lasting.get(digest)
         now = time.time()
@@ -106,27 +108,28 @@ class Authenticator:
             found = self._keyed.get(digest)
             if found is None:
                 if digest in self._refused:
-                    raise _refusal(credential)
+                    raise refusal_of(credential)
                 return None
             self._used[found.key_id or ""] = now
         if found.expires_at <= now:
             self._lasting.pop(digest, None)
             self._keyed.pop(digest, None)
-            raise _refusal(credential)
+            raise refusal_of(credential)
         return found
 
-    async def principal(self, headers: Headers) -> Principal:
-        """Return who carries these headers, looked up if need be.
+    async def principal(self, headers: Headers, address: str) -> Principal:
+        """Return who carries these headers and calls from this address, looked up if need be.
 
         Raises:
             Refused: `unauthorized`, whatever is wrong.
+            TooManyFailures: Too much was wrong from there lately.
             StorageDown: A key cannot be looked up now, which says nothing about it.
 
         """
         known = self.known(headers)
         if known is not None:
             return known
-        credential = _credential(headers)
+        credential = credential_of(headers)
         digest = hashlib.sha256(credential).digest()
         claims = self._without_looking(credential, digest)
         if isinstance(claims, Principal):
@@ -136,9 +139,14 @@ class Authenticator:
             known = self.known(headers)
             if known is not None:
                 return known
+        if digest not in self._proven:
+            self.failures.check(address)
         found = await self._lookups.ask(digest, lambda: self._look_up(credential, digest, claims))
         if found is None:
-            raise _refusal(credential)
+            self._proven.pop(digest, None)
+            self.failures.note(address)
+            raise refusal_of(credential)
+        _put(self._proven, digest, value=True)
         self._used[found.key_id or ""] = time.time()
         return found
 
@@ -151,12 +159,12 @@ class Authenticator:
             try:
                 claims = self._tokens.read(credential)
             except TokenWrong as cause:
-                raise _refusal(credential) from cause
+                raise refusal_of(credential) from cause
             if claims.key is not None:
                 return claims
             return self._remember(digest, Principal(claims.subject, claims.kind, claims.expires_at))
         if not value.startswith(KNOWN_PREFIXES):
-            raise _refusal(credential)
+            raise refusal_of(credential)
         return None
 
     def _remember(self, digest: bytes, principal: Principal) -> Principal:
@@ -199,41 +207,6 @@ def _principal_of(opened: OpenKey, claims: Claims | None) -> Principal:
     return Principal(claims.subject, claims.kind, min(ends_at, claims.expires_at), key.project_id, key.id, key.scopes)
 
 
-def _credential(headers: Headers) -> bytes:
-    """Return the one credential of a request, from either header (X-1)."""
-    bearer: bytes | None = None
-    key: bytes | None = None
-    for name, value in headers:
-        if name == b"authorization":
-            if bearer is not None:
-                raise Refused("unauthorized")
-            scheme, _, bearer = value.partition(b" ")
-            if scheme.lower() != b"bearer":
-                raise Refused("unauthorized")
-        elif name == b"x-api-key":
-            if key is not None:
-                raise Refused("unauthorized")
-            key = value
-    credential = (bearer if bearer is not None else key or b"").strip()
-    if not credential or len(credential) > LONGEST_CREDENTIAL:
-        raise Refused("unauthorized")
-    return credential
-
-
-def _refusal(credential: bytes) -> Refused:
-    """Return the one refusal of a credential, whatever is wrong with it."""
-    return Refused("unauthorized", masked(credential.decode("latin-1")))
-
-
-def masked(credential: str) -> str:
-    """Return what may be repeated of a credential: enough for its owner to know which one it was."""
-    if len(credential) < 4 * SHOWN_LETTERS:
-        return "****"
-    kept = "".join(each if each.isascii() and each.isalnum() else "*" for each in credential[-SHOWN_LETTERS:])
-    prefix = next((each for each in (*KNOWN_PREFIXES, "sk-") if credential.startswith(each)), "")
-    return f"{prefix}****{kept}"
-
-
 def refuse_admin(principal: Principal, headers: Headers) -> None:
     """Refuse an admin key where models are used: it is for administration alone (6.2.2).
 
@@ -242,7 +215,7 @@ def refuse_admin(principal: Principal, headers: Headers) -> None:
 
     """
     if principal.kind == ADMIN:
-        raise _refusal(_credential(headers))
+        raise refusal_of(credential_of(headers))
 
 
 async def require_credential(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -273,9 +246,15 @@ async def require_admin(connection: Connection, handler: BaseRouteHandler) -> No
 GUARDS = (require_credential, require_any_credential, require_admin)
 
 
+def address_of(client: Sequence[Any] | None) -> str:
+    """Return the address of a peer, as ASGI names it with its port; empty for a local socket."""
+    return client[0] if client else ""
+
+
 async def _identify(connection: Connection) -> Principal:
     authenticator: Authenticator = connection.app.state.authenticator
-    principal = connection.scope["user"] = await authenticator.principal(connection.scope["headers"])
+    scope = connection.scope
+    principal = scope["user"] = await authenticator.principal(scope["headers"], address_of(scope["client"]))
     return principal
 
 

@@ -5,35 +5,37 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar import Request
+from litestar.datastructures import CacheControlHeader
 
 from metering.middleware import Receive
-from router.decoding import ClientGone, decode, read_body, require_json
+from router.decoding import decode, read_body, require_json
 from router.errors import Refused
 from router.families import family_of
 from router.words import ENGLISH, FRENCH
 
 T = TypeVar("T")
 MOST_BYTES = 100_000
+NO_STORE = CacheControlHeader(no_store=True)  # of answers with a credential in them
+LONGEST_LIMIT = 9  # digits
 
 
 async def body_of(request: Request[Any, Any, Any], limit: int = MOST_BYTES) -> bytes:
-    """Return the bytes of the body, none if the client has left: nobody reads the answer.
+    """Return the bytes of the whole body.
 
     Raises:
         Refused: `body_too_large`, `request_timeout`.
+        ClientGone: The client left before: what it wanted is not known, so nothing is done.
 
     """
-    try:
-        return await read_body(cast("Receive", request.receive), request.scope["headers"], limit)
-    except ClientGone:
-        return b""
+    return await read_body(cast("Receive", request.receive), request.scope["headers"], limit)
 
 
 async def sent(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """Return the JSON body as a Struct of ours; without any, the Struct's own defaults if it has them.
 
     Raises:
-        Refused: `unsupported_media_type`, `invalid_request` naming the field, `body_too_large`.
+        Refused: `unsupported_media_type`, `invalid_request` naming the field, `body_too_large`, `request_timeout`.
+        ClientGone: As `body_of`.
 
     """
     words = family_of(request.scope["path"]).choose(FRENCH, ENGLISH)
@@ -60,7 +62,8 @@ def page_limit(request: Request[Any, Any, Any], most: int, usual: int) -> int:
     text = request.query_params.get("limit")
     if text is None:
         return usual
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+    # What is longer is no page size, and a number of thousands of digits is not even read.
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_LIMIT and 1 <= int(text) <= most):
         say = family_of(request.scope["path"]).choose
         reason = say(f"« limit » doit être un entier de 1 à {most}", f"'limit' must be an integer from 1 to {most}")
         raise Refused("invalid_request", reason, param="limit", source="query")

@@ -19,6 +19,7 @@ UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*)`", re.DOTALL
 MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`")
 NOT_ALLOWED = re.compile(r"^Invalid enum value ")
 WRONG_TYPE = re.compile(r"^Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`")
+LONGEST_LENGTH = 19  # digits of a Content-Length, which is refused before it is read as a number
 LONGEST_ECHO = 64  # characters of the caller's own text that an error repeats
 
 
@@ -40,7 +41,7 @@ async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], li
 
     """
     for name, value in headers:
-        if name == b"content-length" and (not value.isdigit() or int(value) > limit):
+        if name == b"content-length" and (not value.isdigit() or len(value) > LONGEST_LENGTH or int(value) > limit):
             raise _too_large(limit)
     message: Any = await receive()
     body: bytes = message.get("body", b"")

@@ -16,7 +16,9 @@ from accounts.errors import (
     AccountUnknown,
     BudgetSpent,
     FootprintUnknown,
+    IdempotencyKeyWrong,
     RateExceeded,
+    TooManyFailures,
     TooManyRunning,
 )
 from agents.errors import (
@@ -57,6 +59,7 @@ STATUS: dict[type[Exception], str] = {
     AccountError: "invalid_request",
     RateExceeded: "rate_limited",
     TooManyRunning: "rate_limited",
+    TooManyFailures: "rate_limited",
     AccountInvalid: "invalid_request",
     AccountUnknown: "not_found",
     AccountForbidden: "forbidden",
@@ -72,9 +75,14 @@ REASONS: dict[type[Exception], tuple[str, str]] = {
         "le fournisseur du modèle limite le débit, réessayez plus tard",
         "the model's provider limits it, try again later",
     ),
+    TooManyFailures: (
+        "trop d'échecs d'authentification depuis cette adresse",
+        "too many wrong credentials came from this address",
+    ),
 }
 TOLD = (ModelUnavailable, AccountError)  # failures below whose own text is for the caller
 FIELDS: dict[type[Exception], str] = {ModelUnavailable: "model", PromptRefused: "model"}
+SOURCES: dict[type[Exception], str] = {IdempotencyKeyWrong: "header"}  # where it is not the body
 RETRY_SOON = 2  # seconds, when nothing better is known
 
 
@@ -139,8 +147,9 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
         retry_after = RETRY_SOON
     reasons = next((REASONS[kind] for kind in kinds if kind in REASONS), None)
     reason = family.choose(*reasons) if reasons else str(error) if isinstance(error, TOLD) else ""
+    source = next((SOURCES[kind] for kind in kinds if kind in SOURCES), "body")
     param: Any = next((FIELDS[kind] for kind in kinds if kind in FIELDS), getattr(error, "param", None))
-    return Refused(code, reason, param=param, retry_after=retry_after)
+    return Refused(code, reason, param=param, source=source, retry_after=retry_after)
 
 
 def fault_of(error: Exception, request_id: str) -> Fault:

@@ -12,6 +12,7 @@ from accounts.gcra import Verdict
 from metering.middleware import new_request_id
 from metering.prometheus import OTHER, Metrics
 from router.auth import VERDICT
+from router.decoding import ClientGone
 from router.errors import Refused, answer_to, log_unforeseen
 from router.families import Family, family_of
 from router.limit_headers import limit_headers
@@ -71,6 +72,9 @@ def _known(error: Exception, family: Family) -> Exception:
             f"le paramètre « {name} » n'a pas la forme attendue", f"the parameter '{name}' is not of the form expected"
         )
         return Refused("invalid_request", reason, param=name, source="query")
+    if isinstance(error, ClientGone):
+        # Nobody reads this; it is counted as what it was.
+        return Refused("request_timeout")
     if isinstance(error, HTTPException):
         return Refused(
             "invalid_request", say("la requête n'a pas la forme attendue", "the request is not of the form expected")

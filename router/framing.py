@@ -1,12 +1,16 @@
 """Bytes of the core surface: whole SSE events of ASCII JSON, and the JSON body (2.3)."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from json.encoder import encode_basestring_ascii as quoted
+from typing import Any, cast
 
 import msgspec
 from litestar.openapi import ResponseSpec
 from msgspec import Struct
 
+from accounts.decimals import as_text
 from metering.receipt import Receipt
 from router.families import Fault
 
@@ -16,6 +20,21 @@ KEEP_ALIVE = b": keep-alive\n\n"
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 as_json = _encoder.encode  # decimals as numbers with all their digits: the framework's own encoder quotes them
+
+
+def in_full(view: Struct) -> bytes:
+    """Return a Struct as JSON, its decimals as numbers without exponent or needless zeros."""
+    return as_json(_in_full(msgspec.to_builtins(view, builtin_types=(Decimal, datetime))))
+
+
+def _in_full(value: Any) -> Any:  # noqa: ANN401 - anything that JSON has
+    if isinstance(value, Decimal):
+        return msgspec.Raw(as_text(value).encode())
+    if isinstance(value, dict):
+        return {name: _in_full(each) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_in_full(each) for each in cast("list[Any]", value)]
+    return value
 
 
 def answers(shape: type[Struct]) -> dict[int, ResponseSpec]:

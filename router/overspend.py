@@ -1,5 +1,6 @@
 """What a caller reads when a budget stops a request: the code of the unit, and OpenAI's own for whose budget it is."""
 
+from accounts.decimals import as_text
 from accounts.errors import BudgetSpent, FootprintUnknown
 from router.families import Family
 
@@ -33,7 +34,7 @@ def reason_of(error: BudgetSpent | FootprintUnknown, family: Family) -> str:
             "l'empreinte de ce modèle ne peut pas être bornée ; demandez-en un dont elle est connue",
             "the footprint of this model cannot be bounded; ask for one whose footprint is known",
         )
-    amount, until = f"{error.limit:f} {error.unit}", error.resets_at.isoformat(timespec="seconds")
+    amount, until = f"{as_text(error.limit)} {error.unit}", error.resets_at.isoformat(timespec="seconds")
     return family.choose(
         f"{amount} pour {FRENCH[error.scope]}, jusqu'au {until} ; relevez le budget ou attendez",
         f"{amount} for the {error.scope}, until {until}; raise the budget or wait",

@@ -221,9 +221,11 @@ def _skipped(given: Given, digest: str, count: int) -> int:
         return 0
     told = _unpacked(page.removeprefix("page_"))
     skipped, _, of = told.partition(".")
-    if of != digest or not skipped.isdigit() or not 0 < int(skipped) < count or page != _page(int(skipped), digest):
-        raise refused("page", "it is not a next_page of this very query")
-    return int(skipped)
+    if of == digest and skipped.isdigit() and len(skipped) <= LONGEST_NUMBER:
+        buckets = int(skipped)
+        if 0 < buckets < count and page == _page(buckets, digest):
+            return buckets
+    raise refused("page", "it is not a next_page of this very query")
 
 
 def _unpacked(text: str) -> str:

@@ -59,6 +59,6 @@ class Turnstile:
             project_id=admission.project_id,
             key_id=admission.key_id,
             size=size,
-            bound=meter.bound(size, self._longest_s[model.provider]),
+            bound=meter.bound(size, self._longest_s[model.provider], admission.opened_at),
             opening=msgspec.json.encode(admission).decode() if self._lists_open else None,
         )

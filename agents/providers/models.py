@@ -70,4 +70,5 @@ class Models:
             texts.append(bytes(prompt.schema).decode())
         size = Size(prompt.model.name, most_input(texts), prompt.sampling.max_tokens or self._max_tokens)
         if not hold.covers(size):
-            await hold.cover(self._meter.bound(size, self._policies[prompt.model.provider].total_s))
+            longest_s = self._policies[prompt.model.provider].total_s
+            await hold.cover(self._meter.bound(size, longest_s, hold.opened_at))

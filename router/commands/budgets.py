@@ -185,16 +185,19 @@ def _run(work: "Callable[[Budgets], Awaitable[T]]") -> T:
 
 
 def _print(states: "list[BudgetState]", *, json: bool) -> None:
-    from router.framing import as_json  # noqa: PLC0415 - `--help` must be quick
+    from router.framing import in_full  # noqa: PLC0415 - `--help` must be quick
     from router.routes.budgets import view_of  # noqa: PLC0415 - same reason
 
     for state in states:
-        sys.stdout.write(as_json(view_of(state)).decode() + "\n" if json else _told(state) + "\n")
+        sys.stdout.write(in_full(view_of(state)).decode() + "\n" if json else _told(state) + "\n")
 
 
 def _told(state: "BudgetState") -> str:
+    from accounts.decimals import as_text  # noqa: PLC0415 - `--help` must be quick
+
     budget = state.budget
+    limit, spent, reserved, left = map(as_text, (budget.amount, state.spent, state.reserved, state.remaining))
     whose = budget.scope_id or budget.scope
-    figures = f"spent {state.spent:f}  reserved {state.reserved:f}  left {state.remaining:f}"
+    figures = f"spent {spent}  reserved {reserved}  left {left}"
     window = f"{budget.every} of {budget.timezone}, until {state.resets_at.isoformat(timespec='minutes')}"
-    return f"{budget.id}  {budget.kind}  {whose}  {budget.amount:f} {budget.unit}  {figures}  {window}"
+    return f"{budget.id}  {budget.kind}  {whose}  {limit} {budget.unit}  {figures}  {window}"

@@ -104,7 +104,7 @@ def create(
 
 @app.command
 def revoke(key_id: str) -> None:
-    """End a key, at once and for good; the tokens made from it end with it.
+    """End a key, at once and for good; the tokens and keys made with it end with it.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from accounts.key import ORGANIZATION, Kind
 from accounts.keys import Keys, NewKey
-from router.bodies import sent
+from router.bodies import NO_STORE, sent
 from router.errors import Refused
 from router.vendor_objects import (
     AdminKeyObject,
@@ -44,7 +44,7 @@ async def list_admin_keys(request: Request[Any, Any, Any]) -> ObjectList[AdminKe
     return list_of(page, admin_key_object, lambda key: key.id)
 
 
-@post(PATH, status_code=200, tags=TAGS, opt={"body": AdminKeyRequest})
+@post(PATH, status_code=200, tags=TAGS, opt={"body": AdminKeyRequest}, cache_control=NO_STORE)
 async def create_admin_key(request: Request[Any, Any, Any]) -> NewAdminKeyObject:
     """Make an admin key; its value is in this answer and nowhere else."""
     asked = await sent(request, AdminKeyRequest)

@@ -13,7 +13,7 @@ from accounts.budgets import BudgetChange, BudgetState, Kind, NewBudget, Scope, 
 from accounts.budgets_store import Asked
 from accounts.windows import Every
 from router.bodies import sent
-from router.framing import answers, as_json
+from router.framing import answers, in_full
 
 MOST_ROWS = 100
 PATH = "/v1/organization/budgets"
@@ -134,4 +134,4 @@ def _budgets(request: Request[Any, Any, Any]) -> Budgets:
 
 
 def _json(view: Struct) -> Response[bytes]:
-    return Response(as_json(view), media_type="application/json")
+    return Response(in_full(view), media_type="application/json")

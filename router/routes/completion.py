@@ -22,7 +22,7 @@ from metering.middleware import Receive, Scope, Send
 from metering.prometheus import Metrics
 from metering.receipt import RequestStatus
 from pricing_tables.model import Model
-from router.auth import Authenticator, refuse_admin
+from router.auth import Authenticator, Principal, address_of, refuse_admin
 from router.decoding import ClientGone, decode, read_body, require_json
 from router.departure import Departure
 from router.errors import Refused, log_unforeseen
@@ -138,8 +138,7 @@ class Completion:
         if scope["method"] != "POST":
             raise Refused("method_not_allowed", headers={"Allow": "POST"})
         headers = scope["headers"]
-        principal = self._authenticator.known(headers) or await self._authenticator.principal(headers)
-        refuse_admin(principal, headers)
+        principal = await self._caller(scope)
         require_json(headers)
         body = await read_body(receive, headers, MOST_BODY_BYTES)
         request = decode(self._decoder, body)
@@ -153,7 +152,7 @@ class Completion:
         if lacking is not None:
             raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
         project_id = await self._projects.of(request, principal)
-        task = self._task(request, choice, project_id)
+        task = self._task(request, choice, project_id, self._planner_of(principal))
         admission = Admission(
             request_id=meter.request_id,
             opened_at=datetime.now(UTC),
@@ -172,6 +171,14 @@ class Completion:
         hold = await self._let_in(admission, task, meter, keeper)
         return Order(task, pipeline, self._framing(choice.shown, agent), hold, keeper)
 
+    async def _caller(self, scope: Scope) -> Principal:
+        headers = scope["headers"]
+        principal = self._authenticator.known(headers)
+        if principal is None:
+            principal = await self._authenticator.principal(headers, address_of(scope["client"]))
+        refuse_admin(principal, headers)
+        return principal
+
     async def _let_in(self, admission: Admission, task: Task, meter: Meter, keeper: Keeper | None) -> Hold | None:
         try:
             return await self._gate.let_in(admission, task, meter)
@@ -180,14 +187,20 @@ class Completion:
                 await keeper.end()
             raise
 
-    def _task(self, request: CompletionRequest, choice: Choice, project_id: str) -> Task:
+    def _planner_of(self, principal: Principal) -> Model | None:
+        """Return the planning model, unless the key may not use it: then the request's own plans."""
+        if self._planner is None or principal.scopes.refusal((self._planner.name,), None, SURFACE) is not None:
+            return None
+        return self._planner
+
+    def _task(self, request: CompletionRequest, choice: Choice, project_id: str, planner: Model | None) -> Task:
         return Task(
             message=request.message,
             model=choice.model,
             history=request.turns(),
             sampling=request.sampling(),
             stream=request.stream,
-            planner=self._planner,
+            planner=planner,
             project_id=project_id,
             sources=request.sources,
             user=request.user,

@@ -10,7 +10,7 @@ from accounts.keys import Keys
 from accounts.projects import Projects
 from accounts.scopes import scopes_of
 from accounts.service_accounts import ServiceAccounts
-from router.bodies import sent
+from router.bodies import NO_STORE, sent
 from router.vendor_objects import (
     Deleted,
     NewKeyObject,
@@ -74,7 +74,7 @@ async def change_project_key(
     return project_key_object(key, await service_accounts.named(project_id))
 
 
-@post(f"{PATH}/{{key_id:str}}/rotate", status_code=200, tags=TAGS, opt={"body": Rotation})
+@post(f"{PATH}/{{key_id:str}}/rotate", status_code=200, tags=TAGS, opt={"body": Rotation}, cache_control=NO_STORE)
 async def rotate_project_key(
     request: Request[Any, Any, Any], project_id: FromPath[str], key_id: FromPath[str]
 ) -> NewKeyObject:
@@ -88,7 +88,7 @@ async def rotate_project_key(
 async def delete_project_key(
     request: Request[Any, Any, Any], project_id: FromPath[str], key_id: FromPath[str]
 ) -> Deleted:
-    """Revoke a key, at once and for good."""
+    """Revoke a key and all that were made with it, at once and for good."""
     keys: Keys = request.app.state.api_keys
     await keys.revoke(key_id, project_id)
     return Deleted(key_id, "organization.project.api_key.deleted")

@@ -12,7 +12,7 @@ from accounts.keys import Giver, Keys, NewKey
 from accounts.projects import DEFAULT_PROJECT, Projects
 from accounts.scopes import scopes_of
 from router.auth import ADMIN, NEVER, Principal
-from router.bodies import sent
+from router.bodies import NO_STORE, sent
 from router.errors import Refused
 from router.vendor_objects import cut_of
 
@@ -73,7 +73,7 @@ async def list_prompt_keys(request: Request[Principal, Any, Any]) -> PromptKeyLi
     return PromptKeyList([PromptKeyRow(**_fields(key, key.masked)) for key in page.rows], page.has_more)
 
 
-@post(PATH, status_code=200, tags=TAGS, opt={"body": PromptKeyRequest})
+@post(PATH, status_code=200, tags=TAGS, opt={"body": PromptKeyRequest}, cache_control=NO_STORE)
 async def create_prompt_key(request: Request[Principal, Any, Any]) -> NewPromptKey:
     """Make a key; its value is in this answer and nowhere else."""
     keys, _ = _accounts(request)
@@ -92,7 +92,7 @@ async def create_prompt_key(request: Request[Principal, Any, Any]) -> NewPromptK
 
 @delete(f"{PATH}/{{key_id:str}}", status_code=200, tags=TAGS)
 async def delete_prompt_key(request: Request[Principal, Any, Any], key_id: FromPath[str]) -> Done:
-    """Revoke a key, at once and for good."""
+    """Revoke a key and all that were made with it, at once and for good."""
     keys, _ = _accounts(request)
     await keys.revoke(key_id, _project_of(request, request.query_params.get("projectId")), KINDS)
     return Done()
@@ -113,7 +113,7 @@ def _giver(caller: Principal) -> Giver | None:
     if "keys" not in caller.scopes.permissions:
         raise Refused("forbidden", "the key lacks the permission 'keys'")
     ends_at = None if caller.expires_at == NEVER else datetime.fromtimestamp(caller.expires_at, UTC)
-    return Giver(caller.project_id, caller.scopes, ends_at)
+    return Giver(caller.subject, caller.project_id, caller.scopes, ends_at)
 
 
 def _project_of(request: Request[Principal, Any, Any], named: str | None) -> str:

@@ -10,7 +10,7 @@ from accounts.keys import Keys, NewKey
 from accounts.projects import Projects
 from accounts.scopes import scopes_of
 from accounts.service_accounts import ServiceAccounts
-from router.bodies import sent
+from router.bodies import NO_STORE, sent
 from router.vendor_objects import (
     Deleted,
     NewKeyObject,
@@ -58,7 +58,7 @@ async def list_service_accounts(
     return list_of(page, service_account_object, lambda account: account.id)
 
 
-@post(PATH, status_code=200, tags=TAGS, opt={"body": ServiceAccountRequest})
+@post(PATH, status_code=200, tags=TAGS, opt={"body": ServiceAccountRequest}, cache_control=NO_STORE)
 async def create_service_account(request: Request[Any, Any, Any], project_id: FromPath[str]) -> NewServiceAccountObject:
     """Make a service account with its first key, whose value is in this answer and nowhere else."""
     asked = await sent(request, ServiceAccountRequest)
@@ -97,7 +97,9 @@ async def delete_service_account(
     return Deleted(account_id, "organization.project.service_account.deleted")
 
 
-@post(f"{PATH}/{{account_id:str}}/api_keys", status_code=200, tags=TAGS, opt={"body": KeyRequest})
+@post(
+    f"{PATH}/{{account_id:str}}/api_keys", status_code=200, tags=TAGS, opt={"body": KeyRequest}, cache_control=NO_STORE
+)
 async def create_service_account_key(
     request: Request[Any, Any, Any], project_id: FromPath[str], account_id: FromPath[str]
 ) -> NewKeyObject:

@@ -13,10 +13,10 @@ from msgspec import Struct
 from accounts.key import OpenKey
 from accounts.keys import Keys
 from router.access_tokens import TOKEN_TTL_S, AccessTokens
-from router.auth import ADMIN, NEVER, Principal, masked
-from router.bodies import body_of
+from router.auth import ADMIN, NEVER, Authenticator, Principal, address_of
+from router.bodies import NO_STORE, body_of
+from router.credentials import masked
 from router.errors import Refused
-from router.failures import Failures
 from router.locality import is_local_caller
 
 ANONYMOUS = "user"
@@ -55,7 +55,7 @@ class Grant(Struct, frozen=True):
     client_secret: str | None = None
 
 
-@post("/auth/token", status_code=200, opt={"public": True}, tags=["auth"])
+@post("/auth/token", status_code=200, opt={"public": True}, tags=["auth"], cache_control=NO_STORE)
 async def issue_token(request: Request[Any, Any, Any]) -> TokenAnswer:
     """Exchange a key for a token that ends with it; in development, hand one to any program on this machine."""
     state = request.app.state
@@ -69,9 +69,13 @@ async def issue_token(request: Request[Any, Any, Any]) -> TokenAnswer:
         raise Refused("unauthorized")
     client_id, secret = presented
     keys: Keys = state.api_keys
+    authenticator: Authenticator = state.authenticator
+    address = address_of(request.scope["client"])
+    authenticator.failures.check(address)
     opened = await keys.open(secret)
     if opened is None or opened.key.kind == ADMIN or client_id not in {None, opened.key.id}:
-        raise _refused(request, masked(secret))
+        authenticator.failures.note(address)
+        raise Refused("unauthorized", masked(secret))
     return _token_of(tokens, opened)
 
 
@@ -94,7 +98,7 @@ async def _grant(request: Request[Any, Any, Any]) -> Grant:
             grant = msgspec.convert(dict(parse_qsl(body.decode(), max_num_fields=20)), Grant)
         else:
             grant = msgspec.json.decode(body, type=Grant)
-    except (msgspec.DecodeError, ValueError) as cause:
+    except (msgspec.DecodeError, ValueError, RecursionError) as cause:
         raise Refused("invalid_request", "le corps n'est ni du JSON valide ni un formulaire", param="body") from cause
     if grant.grant_type not in {None, GRANT}:
         raise Refused("invalid_request", f"« grant_type » doit être {GRANT}", param="grant_type")
@@ -105,29 +109,22 @@ def _presented(request: Request[Any, Any, Any], grant: Grant) -> tuple[str | Non
     """Return the client's id, if it gave one, and its key; None when no key is presented."""
     authorization = request.headers.get("authorization", "")
     scheme, _, value = authorization.partition(" ")
+    value, key = value.strip(), request.headers.get("x-api-key", "").strip()
+    if authorization and key not in {"", value}:
+        raise Refused("unauthorized", masked(key))
     if scheme.lower() == "basic":
         try:
-            client_id, _, secret = b64decode(value.strip(), validate=True).decode().partition(":")
+            client_id, _, secret = b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, ValueError) as cause:
-            raise _refused(request, "") from cause
+            raise Refused("unauthorized") from cause
         return client_id, secret
-    key = value.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "").strip()
+    key = value if scheme.lower() == "bearer" else key
     # A client that renews its token may send the one it has: that is no key.
     if key and "." not in key:
         return None, key
     if grant.client_id is not None or grant.client_secret is not None:
         return grant.client_id, grant.client_secret or ""
     return None
-
-
-def _refused(request: Request[Any, Any, Any], shown: str) -> Refused:
-    """Return the refusal, and count it: who fails too often is told to wait."""
-    failures: Failures = request.app.state.failures
-    client = request.scope["client"]
-    wait = failures.note(client[0] if client else "")
-    if wait is None:
-        return Refused("unauthorized", shown)
-    return Refused("rate_limited", "trop d'échecs d'authentification depuis cette adresse", retry_after=wait)
 
 
 @get("/auth/verify", tags=["auth"])

@@ -9,14 +9,21 @@ import msgspec
 import pytest
 
 from accounts.asking import Ask, Grant, Release
+from accounts.budgeted import Budgeted
 from accounts.budgeting import Budgets
 from accounts.burying import bury
 from accounts.clerk import Clerk
+from accounts.gate import Gate
+from accounts.gcra import Rate
+from accounts.limits import Limits
 from accounts.limits_store import Limit, write_limit
+from accounts.revision import Revision
 from metering.bound import Bound
 from metering.held import Held
 from metering.ledger import Ledger
 from storage.errors import UnitRefused
+from storage.migrations import upgrade
+from storage.script import Query
 from tests.contract.databases import asking, opened, writing
 from tests.unit.accounts.book import add_key, new
 from tests.unit.metering.samples import entry
@@ -48,6 +55,18 @@ async def processes(url, count=2):
             await stack.enter_async_context(writing(url, Clerk(f"owner-{number}", lists_open=True)))
             for number in range(count)
         ]
+
+
+def gate_of(database, writer):
+    revision = Revision(database)
+    return Gate(
+        database=database,
+        writer=writer,
+        limits=Limits(database, revision),
+        budgeted=Budgeted(database, revision),
+        rates=None,
+        lists_open=True,
+    )
 
 
 async def test_a_key_never_runs_more_at_once_than_it_may_whoever_lets_in(url):
@@ -84,3 +103,44 @@ async def test_what_was_buried_holds_nothing_once_its_entry_is_refused(url):
 
         assert [type(each) for each in after] == [Grant, Grant]
         assert await reserved(database) == 2
+
+
+async def test_who_stops_waiting_at_the_gate_leaves_nothing_behind(url):
+    tokens = (Rate("tokens:key:key_1", 1000, 900),)
+    async with opened(url) as database, processes(url, 1) as [writer]:
+        await add_key(database, "key_1")
+        await Budgets(database, "UTC", noticed_s=0).create(new("1", window="day"))
+        gate = gate_of(database, writer)
+        for number in range(3):
+            waiting = asyncio.create_task(gate.ask(ask(f"left-{number}", running=1, rates=tokens)))
+            await asyncio.sleep(0)  # until it waits
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            for _ in range(2):  # its grant, then what gives it back
+                await writer.submit(Release(Held({})), durable=True)
+
+            assert await rows(database, "SELECT request_id FROM open_requests") == []
+            assert await reserved(database) == 0
+
+        await gate.ask(ask("stays", running=1, rates=tokens))
+
+
+async def test_burial_and_an_entry_of_the_buried_at_the_same_moment_leave_one_row(postgres_url):
+    upgrade(postgres_url)
+    awake = entry("awake")
+    asleep = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+
+    def settle():
+        yield from Clerk("owner-0", lists_open=True).batch([awake], 1).script()
+        yield Query("SELECT pg_sleep(0.5)")
+
+    async with opened(postgres_url) as database:
+        settling = asyncio.create_task(database.write(settle))
+        while not await rows(database, asleep):
+            assert not settling.done()
+
+        closed = await database.write(lambda: bury("owner-0", [awake.admission]))
+        await settling
+
+        assert closed == 0
+        assert await rows(database, "SELECT status FROM ledger") == [(awake.status,)]

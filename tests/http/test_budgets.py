@@ -189,7 +189,7 @@ def test_the_command_sets_what_the_gateway_shows(admin, budgeted):
     assert admin.listed() == [changed]
     assert [exact(line) for line in router("list", "--json").splitlines()] == [changed]
     assert (made["limit"], changed["limit"], changed["emails"]) == (Decimal("0.30"), Decimal("0.40"), ["a@b.org"])
-    assert "0.40 gCO2e" in shown
+    assert "0.4 gCO2e" in shown
     assert exact(router("delete", made["id"], "--json")) == {"id": made["id"], "deleted": True}
     assert admin.listed() == []
 

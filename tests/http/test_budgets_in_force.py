@@ -1,5 +1,6 @@
 """A budget is in force when its making is answered, and out of force when its end is (6.6)."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ import requests
 
 from tests.admin import ADMIN_KEY, Admin, read
 from tests.admin import BUDGETS as PATH
-from tests.gateway import SECRET, Client, refused, vendors
+from tests.gateway import SECRET, Client, refused, run, vendors
 
 HEADERS = {"EUR": "X-Budget-EUR-Remaining", "gCO2e": "X-Budget-gCO2eq-Remaining"}
 CODES = {"EUR": "budget_exceeded_eur", "gCO2e": "budget_exceeded_co2e"}
@@ -56,6 +57,25 @@ def test_what_an_answer_cost_is_spent_when_it_arrives_and_nothing_stays_reserved
     assert state["reserved"] == 0
     assert state["remaining"] == 1000 - state["spent"]
     assert Decimal(answer.headers[HEADERS[unit]]) == state["remaining"]
+
+
+@pytest.mark.parametrize("unit", ["EUR", "gCO2e"])
+def test_figures_are_plain_wherever_they_are_shown(admin, client, budgeted, unit):
+    made = admin.made(scope="project", scope_id="proj-default", unit=unit, limit="5.000000000000000001000")
+    answer = client.ask("Tell me a story")
+
+    texts = [
+        admin.call("GET", f"{PATH}/{made['id']}").text,
+        admin.call("GET").text,
+        run(budgeted.folder, "budgets", "show", made["id"], "--json", env=budgeted.env).stdout,
+    ]
+
+    figures = [
+        figure for text in texts for figure in re.findall(r'"(?:limit|spent|reserved|remaining)":([^,}]*)', text)
+    ]
+    assert len(figures) == 12
+    for figure in (*figures, answer.headers[HEADERS[unit]]):
+        assert re.fullmatch(r"\d+(\.\d*[1-9])?", figure), figure
 
 
 def test_a_soft_budget_stops_nobody(admin, client):

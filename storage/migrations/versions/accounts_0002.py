@@ -42,9 +42,12 @@ def _accounts() -> None:
         *_texts("kind"),
         *_maybe("project_id", "service_account_id"),
         *_texts("name", "masked", "scopes", "created_at"),
-        *_maybe("expires_at", "revoked_at", "last_used_at"),
+        # `maker_id` is the key that it was made with, if it was: it ends with that one.
+        *_maybe("expires_at", "revoked_at", "last_used_at", "maker_id"),
     )
     op.create_index("keys_by_project", "keys", ["project_id"])
+    op.create_index("keys_by_maker", "keys", ["maker_id"])
+    op.create_index("keys_by_service_account", "keys", ["service_account_id"])
     # Values that a key had before it was rotated, as long as they still open.
     _table("rotated_keys", _key("digest"), *_texts("key_id", "expires_at"))
     op.create_index("rotated_keys_by_key", "rotated_keys", ["key_id"])

@@ -271,6 +271,15 @@ def test_amounts_are_written_with_every_digit_and_no_exponent(amount):
     assert "E" not in text
 
 
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("4.80323421531959973000", "4.80323421531959973"), ("0E-19", "0"), ("-0.00", "0"), ("1E+3", "1000")]
+    + [("100", "100"), ("-1.50", "-1.5"), ("1E-18", "0.000000000000000001")],
+)
+def test_amounts_are_written_without_needless_zeros(amount, text):
+    assert as_text(Decimal(amount)) == text
+
+
 def test_sums_do_not_depend_on_the_precision_of_the_thread():
     with localcontext(prec=3):
         assert total([Decimal(1000000000000), Decimal("1e-18")]) == Decimal("1000000000000.000000000000000001")

@@ -5,8 +5,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.gcra import MINUTE_NS, Rate, give_back, step_ns, take
-from accounts.spare import spare, taken
+from accounts.gcra import MINUTE_NS, Rate, give_back, owe, step_ns, take
+from accounts.spare import excess, spare, taken
 from metering.held import Held
 
 NOW = 1_800_000_000_000_000_000
@@ -31,6 +31,9 @@ class Buckets:
         for name, cost in wanted.items():
             self._there[name] -= cost
         return True
+
+    def owe(self, name: str, used: int) -> None:
+        self._there[name] = max(Fraction(0), self._there[name] - used)
 
     def there(self, name: str) -> int:
         return int(self._there[name])
@@ -129,6 +132,27 @@ def test_giving_back_never_lets_more_pass_than_if_less_had_been_taken(limit, res
         tats["tokens:key:a"] = give_back(tats["tokens:key:a"], rate.per_minute, rate.cost)
 
     assert max(tats["tokens:key:a"], later) >= max(less["tokens:key:a"], later)
+
+
+@given(limits, st.integers(0, 10**10), st.integers(0, 10**10), st.lists(gaps, min_size=1, max_size=4))
+def test_what_was_used_beyond_what_was_taken_is_charged_and_comes_back_within_a_minute(limit, reserved, more, elapsed):
+    name, later = "tokens:key:a", NOW
+    verdict, tats = take({}, [Rate(name, limit, reserved)], NOW)
+    held = Held({}, taken(verdict, NOW))
+    model = Buckets({name: limit})
+    model.take({name: reserved}, 0)
+    for gap in elapsed:
+        later += gap
+        model.take({name: 0}, later - NOW)
+        used = min(reserved, limit) + more
+
+        for rate in excess(held, used):
+            tats[name] = owe(tats[name], rate, later)
+        model.owe(name, more)
+
+        assert spare(held, used, later) == ()
+        assert take(tats, [Rate(name, limit, 0)], later)[0].levels[0].remaining == model.there(name)
+        assert take(tats, [Rate(name, limit, limit)], later + step_ns(limit) * limit)[0].refused is None
 
 
 def test_what_was_not_used_is_there_again_at_once():

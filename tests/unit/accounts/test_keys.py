@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from accounts.errors import (
     AccountForbidden,
@@ -25,7 +26,7 @@ from storage.sqlite import Sqlite
 
 DEFAULT = "proj-default"
 PLAIN = NewKey(kind="project", project_id=DEFAULT, name="k")
-MAKER = Giver(DEFAULT, scopes_of(["keys", "model:gpt-4o"]), None)
+SCOPES = scopes_of(["keys", "model:gpt-4o"])
 
 
 @pytest.fixture
@@ -36,6 +37,11 @@ def database(database_path: Path) -> Sqlite:
 @pytest.fixture
 def keys(database: Sqlite) -> Keys:
     return Keys(database, "pepper-of-the-tests")
+
+
+@pytest.fixture
+async def maker(keys: Keys) -> Giver:
+    return Giver((await keys.create(PLAIN)).key.id, DEFAULT, SCOPES, None)
 
 
 @pytest.mark.anyio
@@ -137,16 +143,16 @@ async def test_an_expired_key_opens_nothing_and_is_not_revived(keys: Keys, datab
 
 
 @pytest.mark.anyio
-async def test_a_key_gives_its_own_scopes_without_its_permissions_when_none_are_named(keys: Keys) -> None:
-    minted = await keys.create(PLAIN, MAKER)
+async def test_a_key_gives_its_own_scopes_without_its_permissions_when_none_are_named(keys: Keys, maker: Giver) -> None:
+    minted = await keys.create(PLAIN, maker)
 
     assert minted.key.scopes.listed() == ["model:gpt-4o"]
 
 
 @pytest.mark.anyio
-async def test_a_key_gives_no_longer_life_than_its_own(keys: Keys) -> None:
+async def test_a_key_gives_no_longer_life_than_its_own(keys: Keys, maker: Giver) -> None:
     ends_at = datetime.now(UTC) + timedelta(hours=1)
-    mortal = Giver(DEFAULT, MAKER.scopes, ends_at)
+    mortal = replace(maker, expires_at=ends_at)
 
     heir = await keys.create(PLAIN, mortal)
 
@@ -156,11 +162,18 @@ async def test_a_key_gives_no_longer_life_than_its_own(keys: Keys) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_key_gives_nothing_without_the_permission_and_nothing_elsewhere(keys: Keys) -> None:
+async def test_a_key_gives_nothing_without_the_permission_and_nothing_elsewhere(keys: Keys, maker: Giver) -> None:
     with pytest.raises(AccountForbidden):
-        await keys.create(PLAIN, Giver(DEFAULT, scopes_of([]), None))
+        await keys.create(PLAIN, replace(maker, scopes=scopes_of([])))
     with pytest.raises(AccountForbidden):
-        await keys.create(PLAIN, Giver("proj-other", MAKER.scopes, None))
+        await keys.create(PLAIN, replace(maker, project_id="proj-other"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("project_id", ["", DEFAULT])
+async def test_a_key_makes_no_admin_key(keys: Keys, maker: Giver, project_id: str) -> None:
+    with pytest.raises(AccountForbidden):
+        await keys.create(NewKey(kind="admin", project_id=project_id, name="k"), replace(maker, project_id=project_id))
 
 
 @pytest.mark.anyio

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import RatesUnreachable
-from accounts.gcra import MINUTE_NS, Rate, give_back, take
+from accounts.gcra import MINUTE_NS, Rate, give_back, owe, take
 from accounts.process_rates import ProcessRates
 from accounts.rates import FallingBack
 from accounts.valkey_rates import PREFIX, TIMEOUT_S, ValkeyRates
@@ -94,6 +94,43 @@ async def decides_alike(url, found):
             left = give_back(tat, rate.per_minute, rate.cost)
             read = await kept.read(rate.counter)
             assert read == left or (read is None and left <= await kept.now_ns())
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(moments())
+def test_valkey_charges_what_is_owed_to_the_nanosecond_as_everywhere_else(valkey_url, found):
+    asyncio.run(charges_alike(valkey_url, found))
+
+
+async def charges_alike(url, found):
+    async with aclosing(ValkeyRates(url)) as rates:
+        kept = Kept(rates)
+        await kept.clear()
+        now_ns = await kept.now_ns()
+        tats = {rate.counter: now_ns + ahead for rate, ahead, _ in found if ahead is not None}
+        for counter, tat in tats.items():
+            await kept.write(counter, tat)
+
+        await rates.owe([rate for rate, _, _ in found])
+
+        latest = await kept.now_ns()
+        for rate, _, _ in found:
+            # The script ran at some moment between the two: what is owed lies between what both would have made.
+            owed = await kept.read(rate.counter)
+            least, most = (owe(tats.get(rate.counter, 0), rate, moment) for moment in (now_ns, latest))
+            assert owed is None or min(least, most) <= owed <= max(least, most)
+            assert owed is not None or least <= latest
+
+
+@pytest.mark.anyio
+async def test_what_is_owed_is_charged_to_the_process_while_valkey_is_dead(valkey: ValkeyServer):
+    async with aclosing(FallingBack(ValkeyRates(valkey.url), ProcessRates())) as rates:
+        valkey.stop(signal.SIGKILL)
+
+        await rates.owe([Rate(TOKENS, 100, 40)])
+
+        assert (await rates.take([Rate(TOKENS, 100, 61)])).refused is not None
+        assert (await rates.take([Rate(TOKENS, 100, 60)])).refused is None
 
 
 @pytest.mark.anyio

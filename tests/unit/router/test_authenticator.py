@@ -19,6 +19,7 @@ from storage.script import Database, Script
 from storage.sqlite import Sqlite
 
 PLAIN = NewKey(kind="project", project_id="proj-default", name="k")
+ADDRESS = "192.0.2.1"
 ADMIN_KEY = "Qx8.acceptance.admin-key-of-the-unit-tests"
 
 
@@ -81,7 +82,7 @@ def bearer(credential: str) -> list[tuple[bytes, bytes]]:
 
 async def refused(authenticator: Authenticator, credential: str) -> bool:
     try:
-        await authenticator.principal(bearer(credential))
+        await authenticator.principal(bearer(credential), ADDRESS)
     except Refused as refusal:
         return refusal.code == "unauthorized"
     return False
@@ -93,7 +94,7 @@ async def test_a_key_is_looked_up_once(tenancy: Tenancy, counted: Counted) -> No
     await tenancy.revision.look()
     before = counted.reads
 
-    callers = [await tenancy.authenticator.principal(bearer(minted.value)) for _ in range(5)]
+    callers = [await tenancy.authenticator.principal(bearer(minted.value), ADDRESS) for _ in range(5)]
 
     assert counted.reads == before + 1
     assert {caller.key_id for caller in callers} == {minted.key.id}
@@ -108,7 +109,7 @@ async def test_many_who_come_at_once_ask_once(tenancy: Tenancy, counted: Counted
 
     async with asyncio.TaskGroup() as group:
         for _ in range(20):
-            group.create_task(tenancy.authenticator.principal(bearer(minted.value)))
+            group.create_task(tenancy.authenticator.principal(bearer(minted.value), ADDRESS))
 
     assert counted.reads == before + 1
 
@@ -119,8 +120,8 @@ async def test_who_asked_first_and_left_takes_nobody_along(tenancy: Tenancy, cou
     await tenancy.revision.look()
     counted.go_on.clear()
     counted.asked.clear()
-    first = asyncio.ensure_future(tenancy.authenticator.principal(bearer(minted.value)))
-    second = asyncio.ensure_future(tenancy.authenticator.principal(bearer(minted.value)))
+    first = asyncio.ensure_future(tenancy.authenticator.principal(bearer(minted.value), ADDRESS))
+    second = asyncio.ensure_future(tenancy.authenticator.principal(bearer(minted.value), ADDRESS))
     await counted.asked.wait()
 
     first.cancel()
@@ -151,7 +152,7 @@ async def test_what_has_no_form_of_ours_is_not_looked_up(tenancy: Tenancy, count
 async def test_a_change_seen_makes_a_revoked_key_unknown(tenancy: Tenancy) -> None:
     minted = await tenancy.api_keys.create(PLAIN)
     await tenancy.revision.look()
-    await tenancy.authenticator.principal(bearer(minted.value))
+    await tenancy.authenticator.principal(bearer(minted.value), ADDRESS)
 
     await tenancy.api_keys.revoke(minted.key.id, "proj-default")
     await tenancy.revision.look()
@@ -165,7 +166,7 @@ async def test_what_was_read_before_a_change_is_not_remembered_after_it(tenancy:
     await tenancy.revision.look()
     counted.go_on.clear()
     counted.asked.clear()
-    early = asyncio.ensure_future(tenancy.authenticator.principal(bearer(minted.value)))
+    early = asyncio.ensure_future(tenancy.authenticator.principal(bearer(minted.value), ADDRESS))
     await counted.asked.wait()
     await tenancy.api_keys.revoke(minted.key.id, "proj-default")
     look = asyncio.ensure_future(tenancy.revision.look())
@@ -183,13 +184,13 @@ async def test_an_outage_is_not_a_refusal(tenancy: Tenancy, counted: Counted, se
     counted.down = True
 
     with pytest.raises(StorageDown):
-        await tenancy.authenticator.principal(bearer(minted.value))
+        await tenancy.authenticator.principal(bearer(minted.value), ADDRESS)
 
     token = tokens_of(settings).issue("user")
-    assert (await tenancy.authenticator.principal(bearer(token))).subject == "user"
-    assert (await tenancy.authenticator.principal(bearer(ADMIN_KEY))).kind == "admin"
+    assert (await tenancy.authenticator.principal(bearer(token), ADDRESS)).subject == "user"
+    assert (await tenancy.authenticator.principal(bearer(ADMIN_KEY), ADDRESS)).kind == "admin"
     counted.down = False
-    assert (await tenancy.authenticator.principal(bearer(minted.value))).key_id == minted.key.id
+    assert (await tenancy.authenticator.principal(bearer(minted.value), ADDRESS)).key_id == minted.key.id
 
 
 @pytest.mark.anyio
@@ -201,7 +202,7 @@ async def test_who_has_not_looked_lately_looks_before_it_goes_by_what_it_knows(
     before = counted.reads
 
     assert other.authenticator.known(bearer(minted.value)) is None
-    assert (await other.authenticator.principal(bearer(minted.value))).key_id == minted.key.id
+    assert (await other.authenticator.principal(bearer(minted.value), ADDRESS)).key_id == minted.key.id
 
     assert counted.reads == before + 2
     assert other.authenticator.known(bearer(minted.value)) is not None
@@ -218,7 +219,7 @@ async def test_a_token_of_a_key_has_its_project_and_the_scopes_of_the_moment(
     token = tokens_of(settings).issue_for_key(minted.key.id, "proj-default", opened.mark, expires_at)
     await tenancy.revision.look()
 
-    caller = await tenancy.authenticator.principal(bearer(token))
+    caller = await tenancy.authenticator.principal(bearer(token), ADDRESS)
 
     assert (caller.kind, caller.key_id, caller.expires_at) == ("access", minted.key.id, expires_at)
     forged = tokens_of(settings).issue_for_key(minted.key.id, "proj-default", "0" * 16, expires_at)

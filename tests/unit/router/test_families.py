@@ -6,7 +6,7 @@ import pytest
 
 from accounts.errors import KeyUnknown, ProjectTaken, ScopeTooWide
 from agents.errors import ModelUnavailable, PromptRefused, ProviderBusy
-from router.auth import masked
+from router.credentials import masked
 from router.errors import Answer, Refused, answer_to
 from router.families import F1, F2, F3, Family, family_of
 from router.texts import TEXTS

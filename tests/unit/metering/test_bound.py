@@ -1,0 +1,96 @@
+"""What is reserved covers what is charged: for any usage within its tokens, of any model, on any day, to the digit."""
+
+from datetime import date
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import composite
+
+from metering.bound import NO_BOUND, Bound, Size, bound_of, most_input
+from metering.call import Call
+from metering.cost import compile_tariff
+from metering.held import Held
+from metering.hours import EXACT
+from metering.impact import compile_impact
+from metering.reckoning import Circumstances, Scale, receipt_of, weigh
+from metering.usage import Usage
+from pricing_tables.loader import load_catalogue, load_rates
+
+LONGEST_S = 600.0
+MODELS = list(load_catalogue(local_watts=65.0))
+RATES = load_rates()
+SCALES = {model.name: Scale(compile_tariff(model, RATES), compile_impact(model)) for model in MODELS}
+TOLD = Circumstances(request_id="r", resolved_model="m", latency_s=1.0, ttft_s=None)
+
+
+@composite
+def calls(draw):
+    """A call, the tokens that it may have read and generated, and what of them it used."""
+    model = draw(st.sampled_from(MODELS))
+    read, generated = draw(st.integers(1, 1_200_000)), draw(st.integers(1, 200_000))
+    # Often all of it: the bound is met exactly by somebody.
+    used_read = draw(st.one_of(st.just(read), st.integers(0, read)))
+    used_generated = draw(st.one_of(st.just(generated), st.integers(0, generated)))
+    cuts = sorted(draw(st.lists(st.integers(0, used_read), min_size=3, max_size=3)))
+    reasoning = draw(st.integers(0, used_generated))
+    call = Call(model, [], streamed=False)
+    seconds = draw(st.floats(0, LONGEST_S))
+    call.answered(
+        Usage(
+            input_uncached=cuts[0],
+            cache_read=cuts[1] - cuts[0],
+            cache_write=cuts[2] - cuts[1],
+            audio_input=used_read - cuts[2],
+            output_visible=used_generated - reasoning,
+            reasoning=reasoning,
+        ),
+        None,
+    )
+    call.ended = call.started + int(seconds * 1e6) / 1e6
+    return call, read, generated
+
+
+@given(
+    drawn=st.lists(calls(), min_size=1, max_size=6),
+    day=st.dates(date(2026, 11, 21), date(2027, 6, 1)),
+)
+def test_a_receipt_is_never_above_the_bounds_of_its_calls(drawn, day):
+    held, pool = Held({}), NO_BOUND
+    for call, read, generated in drawn:
+        bound = bound_of(SCALES[call.model.name], Size(call.model.name, read, generated), day, LONGEST_S)
+        beyond, pool = bound.beyond(pool), pool.beyond(bound)
+        held.add({"EUR": beyond.eur, "gCO2e": Decimal("NaN") if beyond.grams is None else beyond.grams})
+
+    made = [call for call, _, _ in drawn]
+    receipt = receipt_of([weigh(call, SCALES[call.model.name], day) for call in made], made, TOLD)
+
+    assert receipt.pricing.total_cost <= held.amounts["EUR"]
+    assert receipt.emissions_g is None or receipt.emissions_g <= held.amounts["gCO2e"]
+
+
+@given(st.text(max_size=300))
+def test_no_vocabulary_and_no_estimate_counts_more_tokens_than_are_reserved(text):
+    size = len(text.encode("utf-8", "surrogatepass"))
+
+    assert size + 8 <= most_input([text])
+
+
+@given(st.lists(st.tuples(st.decimals(0, 1, places=22), st.integers(0, 9)), max_size=8))
+def test_what_is_held_in_parts_is_given_back_to_the_digit(parts):
+    held, exact = Held({}), Decimal(0)
+    for amount, size in parts:
+        held.add({"c": amount.scaleb(size, EXACT)})
+        exact = EXACT.add(exact, amount.scaleb(size, EXACT))
+
+    assert held.amounts.get("c", Decimal(0)) == exact
+
+
+def test_a_pool_is_used_once():
+    pool, first = Bound(Decimal(3), Decimal(3), 3), Bound(Decimal(2), Decimal(2), 2)
+
+    left = pool.beyond(first)
+
+    assert first.beyond(pool) == NO_BOUND
+    assert first.beyond(left) == Bound(Decimal(1), Decimal(1), 1)
+    assert left.beyond(first) == NO_BOUND
