@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.accounts.watch import Watch, watched
 from tests.faults.served import figure, until
 from tests.faults.upstream import FaultyUpstream
 from tests.replicas import Figures, Key, Replicas
+from tests.servers import ValkeyServer
 
 SIZE = 240
 AT_ONCE = 60
@@ -180,6 +182,30 @@ def test_no_moment_of_a_storm_on_two_workers_is_over_budget(
 
     assert_nobody_overspent(storm, told, watch, rows)
     assert_refused_never_called(storm, told, binding[1])
+
+
+def test_no_moment_of_a_storm_is_over_budget_while_valkey_comes_and_goes(
+    trio_with_valkey: Replicas, vendor: FaultyUpstream, own_valkey: ValkeyServer
+) -> None:
+    storm = Storm(trio_with_valkey, vendor, random.randrange(100_000))
+    storm.admin.limit(storm.key.project, max_requests_per_1_minute=100_000)
+    over = Event()
+
+    def come_and_go() -> None:
+        while not over.wait(0.3):
+            own_valkey.stop()
+            own_valkey.start()
+
+    flapping = Thread(target=come_and_go)
+    flapping.start()
+    try:
+        told, watch, rows = storm.run(("project", "EUR"))
+    finally:
+        over.set()
+        flapping.join()
+
+    assert_nobody_overspent(storm, told, watch, rows)
+    assert_refused_never_called(storm, told, "EUR")
 
 
 @pytest.mark.prove
