@@ -158,7 +158,8 @@ class Meter:
         The first status counts. Cancelling the caller cancels its wait, never the settlement.
 
         Raises:
-            StorageDown: The row could not be written in time; it stays queued and will be.
+            StorageDown: The row could not be written in time; it stays queued and will be, unless the book has one
+                of this request already.
 
         """
         if self._durable is None:
@@ -168,7 +169,11 @@ class Meter:
                 self._durable = self._close(status)
             self._books.settling.add(self._durable)
             self._durable.add_done_callback(self._books.settling.discard)
-        self._remaining = await asyncio.shield(self._durable)
+        try:
+            self._remaining = await asyncio.shield(self._durable)
+        except UnitRefused as cause:
+            # This process was taken for dead, and the request closed as unknown.
+            raise StorageDown(str(cause)) from cause
         assert self._receipt is not None  # noqa: S101 - set by _close before the row is queued
         return self._receipt
 

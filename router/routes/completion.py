@@ -59,10 +59,12 @@ class Order(Struct, frozen=True):
 
     async def end(self, meter: Meter) -> None:
         """Give back what was not used, and let a next try run where there was no answer."""
-        if self.hold is not None:
-            await self.hold.used(meter.tokens)
-        if self.keeper is not None:
-            await self.keeper.end()
+        try:
+            if self.hold is not None:
+                await self.hold.used(meter.tokens)
+        finally:
+            if self.keeper is not None:
+                await self.keeper.end()
 
 
 class Completion:
