@@ -16,6 +16,7 @@ from metering.receipt import Receipt, RequestStatus
 from metering.reckoning import Circumstances, Scale, receipt_of, weigh
 from metering.tokens import Tokens
 from metering.usage import Usage
+from storage.errors import StorageDown, UnitRefused
 
 DRAIN_WITHIN_S = 10.0
 Keep = Callable[[Receipt], Kept]
