@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from accounts.decimals import as_text
-from accounts.gcra import Level, Verdict
+from accounts.limits.gcra import Level, Verdict
 
 
 class AccountError(Exception):

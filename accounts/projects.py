@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from accounts.errors import IdInvalid, ProjectKept, ProjectTaken, ProjectUnknown
 from accounts.ids import new_id
+from accounts.keys.service_accounts import checked_name
 from accounts.pages import Cut, Page, rows_of
 from accounts.revision import CHANGED, Revision
-from accounts.service_accounts import checked_name
 from storage.script import Database, Query, Script
 
 DEFAULT_PROJECT = "proj-default"

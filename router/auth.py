@@ -10,13 +10,13 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
-from accounts.gate import Gate
-from accounts.key import OpenKey
-from accounts.keys import Keys
-from accounts.last_uses import LastUses
+from accounts.gate.gate import Gate
+from accounts.keys.key import OpenKey
+from accounts.keys.keys import Keys
+from accounts.keys.last_uses import LastUses
+from accounts.keys.scopes import EVERYTHING, Scopes
 from accounts.projects import DEFAULT_PROJECT
 from accounts.revision import Revision
-from accounts.scopes import EVERYTHING, Scopes
 from router.access_tokens import AccessTokens, Claims, TokenWrong
 from router.credentials import KNOWN_PREFIXES, Headers, credential_of, refusal_of
 from router.errors import Refused

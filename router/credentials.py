@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from accounts.key import PREFIXES
+from accounts.keys.key import PREFIXES
 from router.errors import Refused
 
 LONGEST_CREDENTIAL = 4096  # bytes; ours have under 500

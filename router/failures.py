@@ -4,7 +4,7 @@ import time
 from ipaddress import AddressValueError, IPv6Address
 
 from accounts.errors import TooManyFailures
-from accounts.gcra import Rate, take
+from accounts.limits.gcra import Rate, take
 
 MOST_ADDRESSES = 10_000
 SECOND_NS = 1_000_000_000

@@ -8,7 +8,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from accounts.gcra import Verdict
+from accounts.limits.gcra import Verdict
 from metering.middleware import new_request_id
 from metering.prometheus import OTHER, Metrics
 from router.auth import VERDICT

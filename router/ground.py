@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from accounts.burying import adopt_orphans, bury, bury_by_files
-from accounts.clerk import Clerk
+from accounts.gate.burying import adopt_orphans, bury, bury_by_files
+from accounts.gate.clerk import Clerk
 from router.settings import Settings
 from storage.clerk import Writer
 from storage.database import is_postgres, sqlite_path

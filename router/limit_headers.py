@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 
-from accounts.gcra import TOKENS, Level, Verdict
+from accounts.limits.gcra import TOKENS, Level, Verdict
 from router.families import Family
 
 SECOND_NS = 1_000_000_000

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from accounts.errors import RateExceeded, TooManyRunning
-from accounts.gcra import TOKENS, charge
+from accounts.limits.gcra import TOKENS, charge
 from router.families import Family
 from router.limit_headers import SECOND_NS, duration, limit_headers
 

@@ -1,7 +1,7 @@
 """What kind of limit stopped a request, for the metrics (2.5.4)."""
 
 from accounts.errors import BudgetSpent, FootprintUnknown, RateExceeded, TooManyRunning
-from accounts.gcra import TOKENS
+from accounts.limits.gcra import TOKENS
 from agents.errors import ProviderBusy
 from metering.prometheus import Metrics
 

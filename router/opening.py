@@ -7,20 +7,20 @@ from functools import partial
 
 from msgspec import Struct
 
-from accounts.alerts import Alerts
-from accounts.asking import Release
-from accounts.budgeted import Budgeted
-from accounts.budgeting import Budgets
-from accounts.budgets_store import forget_empty
-from accounts.clerk import Clerk
-from accounts.gate import Gate, Hold
-from accounts.idempotency import Idempotency
-from accounts.limits import Limits
-from accounts.post import Sender, post_to
-from accounts.process_rates import ProcessRates
-from accounts.rates import FallingBack, Rates
-from accounts.rates_store import sweep_rates
-from accounts.spend_limits import SpendLimits
+from accounts.alerts.alerts import Alerts
+from accounts.alerts.post import Sender, post_to
+from accounts.budgets.budgeted import Budgeted
+from accounts.budgets.budgets import Budgets
+from accounts.budgets.spend_limits import SpendLimits
+from accounts.budgets.store import forget_empty
+from accounts.gate.asking import Release
+from accounts.gate.clerk import Clerk
+from accounts.gate.gate import Gate, Hold
+from accounts.idempotency.idempotency import Idempotency
+from accounts.limits.limits import Limits
+from accounts.limits.process_rates import ProcessRates
+from accounts.limits.rates import FallingBack, Rates
+from accounts.limits.rates_store import sweep_rates
 from agents.local.shelf import default_models_dir
 from agents.providers.models import Models
 from metering.ledger import Ledger
@@ -113,7 +113,7 @@ def _rates(settings: Settings) -> Rates | None:
     """Return where rates are counted when not in the database."""
     if settings.valkey_url is None:
         return None
-    from accounts.valkey_rates import ValkeyRates  # noqa: PLC0415 - its client takes a while to import
+    from accounts.limits.valkey_rates import ValkeyRates  # noqa: PLC0415 - its client takes a while to import
 
     return FallingBack(ValkeyRates(settings.valkey_url), ProcessRates())
 

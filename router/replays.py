@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from accounts.idempotency import Asked, Idempotency, answer, digest_of, key_of
-from accounts.idempotency_store import Claim, Stored
+from accounts.idempotency.idempotency import Asked, Idempotency, answer, digest_of, key_of
+from accounts.idempotency.store import Claim, Stored
 from metering.ledger import Kept
 from metering.meter import Meter
 from metering.receipt import Receipt

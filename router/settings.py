@@ -14,8 +14,8 @@ import msgspec
 from dotenv import dotenv_values
 from msgspec import Meta, Struct
 
+from accounts.alerts.relay import relay_of, sender_of
 from accounts.errors import RelayWrong
-from accounts.relay import relay_of, sender_of
 from router.secrets import too_short, weakness
 from storage.database import check_url
 from storage.errors import DatabaseUnsupported

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
-from accounts.key import PREFIXES
-from accounts.keys import Keys
-from accounts.last_uses import LastUses
+from accounts.keys.key import PREFIXES
+from accounts.keys.keys import Keys
+from accounts.keys.last_uses import LastUses
+from accounts.keys.service_accounts import ServiceAccounts
 from accounts.projects import Projects
 from accounts.revision import Revision
-from accounts.service_accounts import ServiceAccounts
 from router.access_tokens import AccessTokens
 from router.auth import Authenticator
 from router.secrets import own_secret

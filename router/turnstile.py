@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from accounts.gate import Claim, Gate, Hold
+from accounts.gate.gate import Claim, Gate, Hold
 from agents.messages import Task
 from metering.bound import Size, most_input
 from metering.ledger import Admission

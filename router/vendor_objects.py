@@ -7,10 +7,10 @@ from typing import Any, Generic, Literal, TypeVar
 from litestar import Request
 from msgspec import Struct
 
-from accounts.key import Key, MintedKey
+from accounts.keys.key import Key, MintedKey
+from accounts.keys.service_accounts import ServiceAccount
 from accounts.pages import MOST_ROWS, USUAL_ROWS, Cut, Page
 from accounts.projects import Project
-from accounts.service_accounts import ServiceAccount
 from router.bodies import page_limit
 
 T = TypeVar("T")

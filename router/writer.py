@@ -2,9 +2,9 @@
 
 import time
 
-from accounts.gate import Hold
-from accounts.idempotency import REPLAYED
-from accounts.idempotency_store import Stored
+from accounts.gate.gate import Hold
+from accounts.idempotency.idempotency import REPLAYED
+from accounts.idempotency.store import Stored
 from metering.meter import Meter
 from metering.middleware import Scope, Send
 from metering.prometheus import Metrics

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from accounts.gate import Hold
+from accounts.gate.gate import Hold
 from agents.messages import Events, Prompt, Sampling
 from agents.providers.metered import MeteredTry
 from agents.providers.provider import Provider

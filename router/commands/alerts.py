@@ -22,7 +22,7 @@ def list_alerts(*, json: bool = False, limit: int = 100) -> None:
         How many at most.
 
     """
-    from accounts.alerts import Alerts  # noqa: PLC0415 - `--help` must be quick
+    from accounts.alerts.alerts import Alerts  # noqa: PLC0415 - `--help` must be quick
     from router.framing import as_json  # noqa: PLC0415 - same reason
     from router.routes.alerts import row_of  # noqa: PLC0415 - same reason
 
@@ -46,9 +46,9 @@ def test(*, to: str) -> None:
         The address that gets it.
 
     """
+    from accounts.alerts.post import post_to, test_message  # noqa: PLC0415 - same reason
+    from accounts.alerts.relay import is_address  # noqa: PLC0415 - same reason
     from accounts.errors import MailRefused  # noqa: PLC0415 - `--help` must be quick
-    from accounts.post import post_to, test_message  # noqa: PLC0415 - same reason
-    from accounts.relay import is_address  # noqa: PLC0415 - same reason
 
     settings = settings_of_process()
     if settings.smtp_url is None or settings.mail_from is None:

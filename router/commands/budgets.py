@@ -9,8 +9,8 @@ from cyclopts import App
 from router.process import on_database, refuse, settings_of_process
 
 if TYPE_CHECKING:
-    from accounts.budgeting import Budgets
-    from accounts.budgets import BudgetState
+    from accounts.budgets.budget import BudgetState
+    from accounts.budgets.budgets import Budgets
 
 T = TypeVar("T")
 Scope = Literal["organization", "project", "key"]
@@ -46,7 +46,7 @@ def list_(
         One JSON object a line.
 
     """
-    from accounts.budgets_store import Asked  # noqa: PLC0415 - `--help` must be quick
+    from accounts.budgets.store import Asked  # noqa: PLC0415 - `--help` must be quick
 
     asked = Asked(scope=scope, scope_id=scope_id, unit=unit, kind=kind, limit=sys.maxsize - 1)
     states = _run(lambda budgets: budgets.list(asked)).states
@@ -90,7 +90,7 @@ def create(  # noqa: PLR0913 - one an option of the command
         Print a JSON object.
 
     """
-    from accounts.budgets import NewBudget  # noqa: PLC0415 - `--help` must be quick
+    from accounts.budgets.budget import NewBudget  # noqa: PLC0415 - `--help` must be quick
 
     fields = {"unit": unit, "limit": limit, "window": window, "scope": scope, "kind": kind, "emails": email}
     new = _stated(NewBudget, fields | {"scope_id": scope_id, "timezone": timezone})
@@ -143,7 +143,7 @@ def change(
         Print a JSON object.
 
     """
-    from accounts.budgets import BudgetChange  # noqa: PLC0415 - `--help` must be quick
+    from accounts.budgets.budget import BudgetChange  # noqa: PLC0415 - `--help` must be quick
 
     given = {"limit": limit, "window": window, "kind": kind, "emails": email, "timezone": timezone}
     wanted = _stated(BudgetChange, {name: value for name, value in given.items() if value is not None})
@@ -178,7 +178,7 @@ def _stated(kind: type[T], fields: dict[str, Any]) -> T:
 
 def _run(work: "Callable[[Budgets], Awaitable[T]]") -> T:
     """Do something with the budgets."""
-    from accounts.budgeting import Budgets  # noqa: PLC0415 - `--help` must be quick
+    from accounts.budgets.budgets import Budgets  # noqa: PLC0415 - `--help` must be quick
 
     settings = settings_of_process()
     return on_database(settings, lambda database: work(Budgets(database, settings.timezone)))

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from router.process import print_json, print_table, refuse, settings_of_process, with_accounts
 
 if TYPE_CHECKING:
-    from accounts.key import Key, Kind, MintedKey
+    from accounts.keys.key import Key, Kind, MintedKey
     from router.tenancy import Tenancy
 
 app = App(name="keys", help="The first admin key; keys made, listed, rotated and revoked.")
@@ -42,7 +42,7 @@ def list_keys(
         One JSON object a line.
 
     """
-    from accounts.key import OF_PROJECTS, ORGANIZATION  # noqa: PLC0415 - `--help` must be quick
+    from accounts.keys.key import OF_PROJECTS, ORGANIZATION  # noqa: PLC0415 - `--help` must be quick
     from accounts.pages import MOST_ROWS, Cut  # noqa: PLC0415 - same reason
 
     async def work(tenancy: "Tenancy") -> "list[Key]":
@@ -88,9 +88,9 @@ def create(
         Print an object with the key's id and value.
 
     """
-    from accounts.key import ORGANIZATION  # noqa: PLC0415 - `--help` must be quick
-    from accounts.keys import NewKey  # noqa: PLC0415 - same reason
-    from accounts.scopes import scopes_of  # noqa: PLC0415 - same reason
+    from accounts.keys.key import ORGANIZATION  # noqa: PLC0415 - `--help` must be quick
+    from accounts.keys.keys import NewKey  # noqa: PLC0415 - same reason
+    from accounts.keys.scopes import scopes_of  # noqa: PLC0415 - same reason
 
     async def work(tenancy: "Tenancy") -> "MintedKey":
         owner = ORGANIZATION if kind == "admin" else project

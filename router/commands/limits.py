@@ -9,8 +9,8 @@ from cyclopts import App
 from router.process import on_database, refuse, settings_of_process
 
 if TYPE_CHECKING:
-    from accounts.limits import Limits
-    from accounts.limits_store import Limit
+    from accounts.limits.limits import Limits
+    from accounts.limits.store import Limit
 
 T = TypeVar("T")
 Scope = Literal["key", "project"]
@@ -69,7 +69,7 @@ def set_(
         Print a JSON object.
 
     """
-    from accounts.limits_store import Limit  # noqa: PLC0415 - `--help` must be quick
+    from accounts.limits.store import Limit  # noqa: PLC0415 - `--help` must be quick
 
     given = Limit(requests, tokens, running)
     if given == Limit():
@@ -91,7 +91,7 @@ def clear(scope: Scope, scope_id: str, *, json: bool = False) -> None:
         Print a JSON object.
 
     """
-    from accounts.limits_store import Limit  # noqa: PLC0415 - `--help` must be quick
+    from accounts.limits.store import Limit  # noqa: PLC0415 - `--help` must be quick
 
     _run(lambda limits: limits.delete(scope, scope_id))
     _print(scope, scope_id, Limit(), json=json)
@@ -99,7 +99,7 @@ def clear(scope: Scope, scope_id: str, *, json: bool = False) -> None:
 
 def _run(work: "Callable[[Limits], Awaitable[T]]") -> T:
     """Do something with the limits."""
-    from accounts.limits import Limits  # noqa: PLC0415 - `--help` must be quick
+    from accounts.limits.limits import Limits  # noqa: PLC0415 - `--help` must be quick
     from accounts.revision import Revision  # noqa: PLC0415 - same reason
 
     return on_database(settings_of_process(), lambda database: work(Limits(database, Revision(database))))

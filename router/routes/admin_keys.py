@@ -6,8 +6,8 @@ from litestar import Request, delete, get, post
 from litestar.params import FromPath
 from msgspec import Struct
 
-from accounts.key import ORGANIZATION, Kind
-from accounts.keys import Keys, NewKey
+from accounts.keys.key import ORGANIZATION, Kind
+from accounts.keys.keys import Keys, NewKey
 from router.bodies import NO_STORE, sent
 from router.errors import Refused
 from router.vendor_objects import (

@@ -6,8 +6,8 @@ from litestar import Request, Response, get
 from litestar.params import FromQuery, QueryParameter
 from msgspec import Struct
 
-from accounts.alerts import Alerts
-from accounts.alerts_store import Alert
+from accounts.alerts.alerts import Alerts
+from accounts.alerts.store import Alert
 from router.auth import Principal
 from router.framing import answers, as_json
 

@@ -8,10 +8,10 @@ from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
-from accounts.budgeting import Budgets
-from accounts.budgets import BudgetChange, BudgetState, Kind, NewBudget, Scope, Unit
-from accounts.budgets_store import Asked
-from accounts.windows import Every
+from accounts.budgets.budget import BudgetChange, BudgetState, Kind, NewBudget, Scope, Unit
+from accounts.budgets.budgets import Budgets
+from accounts.budgets.store import Asked
+from accounts.budgets.windows import Every
 from router.bodies import sent
 from router.framing import answers, in_full
 

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from accounts.errors import AccountError
-from accounts.gate import Hold
-from accounts.idempotency_store import Stored
+from accounts.gate.gate import Hold
+from accounts.idempotency.store import Stored
 from agents import PIPELINES, Pipeline
 from agents.errors import AgentError
 from agents.messages import Done, Events, Task

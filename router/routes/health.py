@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 from litestar.params import FromQuery
 from msgspec import Struct
 
-from accounts.gate import Gate
+from accounts.gate.gate import Gate
 from accounts.revision import Revision
 from agents.providers.reach import Reach, reach_all
 from metering.ledger import Ledger

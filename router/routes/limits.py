@@ -6,8 +6,8 @@ from litestar import Request, delete, get, post, put
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
-from accounts.limits import Limits
-from accounts.limits_store import MOST, Limit, Number, Scope
+from accounts.limits.limits import Limits
+from accounts.limits.store import MOST, Limit, Number, Scope
 from router.bodies import sent
 from router.errors import Refused
 

@@ -6,10 +6,10 @@ from litestar import Request, delete, get, post
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from accounts.keys import Keys
+from accounts.keys.keys import Keys
+from accounts.keys.scopes import scopes_of
+from accounts.keys.service_accounts import ServiceAccounts
 from accounts.projects import Projects
-from accounts.scopes import scopes_of
-from accounts.service_accounts import ServiceAccounts
 from router.bodies import NO_STORE, sent
 from router.vendor_objects import (
     Deleted,

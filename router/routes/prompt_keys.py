@@ -7,10 +7,10 @@ from litestar import Request, delete, get, post
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from accounts.key import Key, Kind
-from accounts.keys import Giver, Keys, NewKey
+from accounts.keys.key import Key, Kind
+from accounts.keys.keys import Giver, Keys, NewKey
+from accounts.keys.scopes import scopes_of
 from accounts.projects import DEFAULT_PROJECT, Projects
-from accounts.scopes import scopes_of
 from router.auth import ADMIN, NEVER, Principal
 from router.bodies import NO_STORE, sent
 from router.errors import Refused

@@ -6,10 +6,10 @@ from litestar import Request, delete, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Meta, Struct
 
-from accounts.budgets import BudgetState
-from accounts.budgets_store import Asked
+from accounts.budgets.budget import BudgetState
+from accounts.budgets.spend_limits import Alert, Currency, Owner, SpendLimits, Threshold, threshold_of
+from accounts.budgets.store import Asked
 from accounts.errors import BudgetInvalid
-from accounts.spend_limits import Alert, Currency, Owner, SpendLimits, Threshold, threshold_of
 from router.bodies import sent
 
 ALL = "/v1/organization"

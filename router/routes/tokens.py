@@ -10,8 +10,8 @@ import msgspec
 from litestar import Request, get, post
 from msgspec import Struct
 
-from accounts.key import OpenKey
-from accounts.keys import Keys
+from accounts.keys.key import OpenKey
+from accounts.keys.keys import Keys
 from router.access_tokens import TOKEN_TTL_S, AccessTokens
 from router.auth import ADMIN, NEVER, Authenticator, Principal, address_of
 from router.bodies import NO_STORE, body_of

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import pytest
 
 from accounts.errors import KeyUnknown, ProjectTaken, ProjectUnknown, ServiceAccountUnknown
-from accounts.keys import Keys, NewKey
-from accounts.last_uses import LastUses
+from accounts.keys.keys import Keys, NewKey
+from accounts.keys.last_uses import LastUses
+from accounts.keys.scopes import scopes_of
+from accounts.keys.service_accounts import ServiceAccounts
 from accounts.pages import Cut
 from accounts.projects import Projects
 from accounts.revision import Revision
-from accounts.scopes import scopes_of
-from accounts.service_accounts import ServiceAccounts
 from tests.contract.databases import opened
 
 pytestmark = pytest.mark.anyio

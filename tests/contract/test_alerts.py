@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from accounts.alerts import Alerts, note_crossings
-from accounts.post import Post, Sender
-from accounts.relay import relay_of, sender_of
+from accounts.alerts.alerts import Alerts, note_crossings
+from accounts.alerts.post import Post, Sender
+from accounts.alerts.relay import relay_of, sender_of
 from storage.script import Database
 from tests.contract.databases import opened
 from tests.unit.accounts.mailbox import Mailbox

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from accounts.budgeting import Budgets
-from accounts.budgets import BudgetChange
-from accounts.budgets_store import Asked, matching
+from accounts.budgets.budget import BudgetChange
+from accounts.budgets.budgets import Budgets
+from accounts.budgets.spend_limits import Owner, SpendLimits, Threshold
+from accounts.budgets.store import Asked, matching
 from accounts.errors import BudgetUnknown, ProjectUnknown
-from accounts.spend_limits import Owner, SpendLimits, Threshold
 from pricing_tables.loader import load_rates
 from tests.contract.databases import opened
 from tests.unit.accounts.book import Clocked, add_key, counter_of, hold, new, settle

@@ -9,17 +9,17 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from accounts.asking import Ask, Grant, Release
-from accounts.budgeted import Budgeted
-from accounts.budgeting import Budgets
-from accounts.budgets_store import forget_empty
-from accounts.burying import adopt_orphans, bury
-from accounts.clerk import Clerk
+from accounts.budgets.budgeted import Budgeted
+from accounts.budgets.budgets import Budgets
+from accounts.budgets.store import forget_empty
 from accounts.errors import BudgetSpent
-from accounts.gate import Gate
-from accounts.gcra import Rate
-from accounts.limits import Limits
-from accounts.limits_store import Limit, write_limit
+from accounts.gate.asking import Ask, Grant, Release
+from accounts.gate.burying import adopt_orphans, bury
+from accounts.gate.clerk import Clerk
+from accounts.gate.gate import Gate
+from accounts.limits.gcra import Rate
+from accounts.limits.limits import Limits
+from accounts.limits.store import Limit, write_limit
 from accounts.revision import Revision
 from metering.bound import Bound
 from metering.held import Held

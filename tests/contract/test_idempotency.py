@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 
 from accounts.errors import IdempotencyKeyReused, RequestRunning
-from accounts.idempotency import KEPT_NS, Asked, Idempotency, answer, release_of
-from accounts.idempotency_store import Claim, Stored
+from accounts.idempotency.idempotency import KEPT_NS, Asked, Idempotency, answer, release_of
+from accounts.idempotency.store import Claim, Stored
 from storage.clerk import Plain
 from storage.script import Database, Script, T, Write
 from tests.contract.databases import asking, opened, writing

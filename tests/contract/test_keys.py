@@ -8,11 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from accounts.errors import AccountError, KeyEnded, LifeTooLong
-from accounts.keys import Giver, Keys, NewKey
+from accounts.keys.keys import Giver, Keys, NewKey
+from accounts.keys.scopes import scopes_of
+from accounts.keys.service_accounts import ServiceAccounts
 from accounts.projects import Projects
 from accounts.revision import Revision
-from accounts.scopes import scopes_of
-from accounts.service_accounts import ServiceAccounts
 from storage.script import Database
 from tests.contract.databases import opened
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 from msgspec import structs
 
-from accounts.clerk import Clerk
+from accounts.gate.clerk import Clerk
 from metering.ledger import Entry
 from metering.ledger_reader import LedgerReader
 from metering.question import CARBON, EURO, Question

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from accounts.alerts import note_crossings
+from accounts.alerts.alerts import note_crossings
 from storage.sqlite import Sqlite
 from tests.gateway import Gateway, run
 from tests.unit.accounts.mailbox import PASSWORD, USER, Mailbox

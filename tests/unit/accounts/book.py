@@ -7,10 +7,10 @@ from itertools import count
 
 from msgspec.structs import replace
 
-from accounts.budgets import BudgetState, NewBudget, window_id
-from accounts.budgets_store import PUT_HOLD
-from accounts.clerk import Clerk
-from accounts.windows import window_at
+from accounts.budgets.budget import BudgetState, NewBudget, window_id
+from accounts.budgets.store import PUT_HOLD
+from accounts.budgets.windows import window_at
+from accounts.gate.clerk import Clerk
 from storage.script import Database, Query, Script, Write
 from tests.unit.metering.samples import entry
 

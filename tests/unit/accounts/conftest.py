@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.budgeting import Budgets
+from accounts.budgets.budgets import Budgets
 from storage.migrations import upgrade
 from storage.postgres import Postgres
 from storage.script import Database

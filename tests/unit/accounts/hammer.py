@@ -10,9 +10,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from accounts.gcra import Rate, Verdict
-from accounts.rates_store import take_rates
-from accounts.valkey_rates import ValkeyRates
+from accounts.limits.gcra import Rate, Verdict
+from accounts.limits.rates_store import take_rates
+from accounts.limits.valkey_rates import ValkeyRates
 from storage.postgres import Postgres
 from storage.script import Database
 from storage.sqlite import Sqlite

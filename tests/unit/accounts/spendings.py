@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from accounts.alerts import Spending
-from accounts.budgets import Budget, window_id
-from accounts.windows import window_at
+from accounts.alerts.alerts import Spending
+from accounts.budgets.budget import Budget, window_id
+from accounts.budgets.windows import window_at
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

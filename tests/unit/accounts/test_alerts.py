@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.alerts import Alerts, Spending, body_of, crossings, note, note_crossings, subject_of
-from accounts.alerts_store import Alert
-from accounts.budgets import Budget
+from accounts.alerts.alerts import Alerts, Spending, body_of, crossings, note, note_crossings, subject_of
+from accounts.alerts.store import Alert
+from accounts.budgets.budget import Budget
 from accounts.errors import AlertUnknown
 from storage.migrations import upgrade
 from storage.script import Database, Query, Script

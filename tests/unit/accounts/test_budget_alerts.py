@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from accounts.alerts import Alerts
-from accounts.budgets import BudgetChange
+from accounts.alerts.alerts import Alerts
+from accounts.budgets.budget import BudgetChange
+from accounts.budgets.spend_limits import Alert, Owner, SpendLimits, Threshold
 from accounts.errors import BudgetInvalid
-from accounts.spend_limits import Alert, Owner, SpendLimits, Threshold
 from pricing_tables.loader import load_rates
 from tests.unit.accounts.book import new, settle
 from tests.unit.accounts.conftest import NOW

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.budgeting import Budgets
-from accounts.budgets import BudgetChange
-from accounts.budgets_store import Asked, held, matching, spent
+from accounts.budgets.budget import BudgetChange
+from accounts.budgets.budgets import Budgets
+from accounts.budgets.store import Asked, held, matching, spent
 from accounts.decimals import as_text, total
 from accounts.errors import BudgetInvalid, BudgetUnknown, KeyUnknown, ProjectUnknown, TimezoneUnknown
 from accounts.revision import FRESH_FOR_S

@@ -8,14 +8,14 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from accounts.budgeted import Budgeted
-from accounts.clerk import Clerk
+from accounts.budgets.budgeted import Budgeted
 from accounts.errors import RateExceeded
-from accounts.gate import Claim, Gate
-from accounts.gcra import Rate
-from accounts.limits import Limits
-from accounts.limits_store import Limit
-from accounts.process_rates import ProcessRates
+from accounts.gate.clerk import Clerk
+from accounts.gate.gate import Claim, Gate
+from accounts.limits.gcra import Rate
+from accounts.limits.limits import Limits
+from accounts.limits.process_rates import ProcessRates
+from accounts.limits.store import Limit
 from accounts.revision import Revision
 from metering.bound import Bound, Size
 from storage.group_commit import GroupCommit

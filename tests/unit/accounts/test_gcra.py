@@ -5,8 +5,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.gcra import MINUTE_NS, Rate, give_back, owe, step_ns, take
-from accounts.spare import excess, spare, taken
+from accounts.limits.gcra import MINUTE_NS, Rate, give_back, owe, step_ns, take
+from accounts.limits.spare import excess, spare, taken
 from metering.held import Held
 
 NOW = 1_800_000_000_000_000_000

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.errors import IdempotencyKeyWrong
-from accounts.idempotency import digest_of, key_of
+from accounts.idempotency.idempotency import digest_of, key_of
 
 parts = st.tuples(st.text(max_size=3), st.text(max_size=3), st.binary(max_size=3), st.text(max_size=3))
 

@@ -16,11 +16,11 @@ from accounts.errors import (
     NameInvalid,
     ProjectUnknown,
 )
-from accounts.key import Kind
-from accounts.keys import Giver, Keys, NewKey
-from accounts.last_uses import LastUses
+from accounts.keys.key import Kind
+from accounts.keys.keys import Giver, Keys, NewKey
+from accounts.keys.last_uses import LastUses
+from accounts.keys.scopes import scopes_of
 from accounts.pages import Cut
-from accounts.scopes import scopes_of
 from storage.script import Query, Script
 from storage.sqlite import Sqlite
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.last_uses import LastUses
+from accounts.keys.last_uses import LastUses
 from storage.sqlite import Sqlite
 
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from accounts.errors import KeyUnknown, LimitInvalid, ProjectUnknown
-from accounts.gcra import Rate
-from accounts.limits import Applied, Limits
-from accounts.limits_store import Limit
+from accounts.limits.gcra import Rate
+from accounts.limits.limits import Applied, Limits
+from accounts.limits.store import Limit
 from accounts.revision import CHANGED, Revision
 from storage.script import Database, Query, Script
 

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 
-from accounts import alerts_store
-from accounts.alerts import Alerts, note_crossings
-from accounts.alerts_store import Alert
-from accounts.budgets import Budget
+from accounts.alerts import store as alerts_store
+from accounts.alerts.alerts import Alerts, note_crossings
+from accounts.alerts.post import BACKOFF_S, CLAIM_S, Post, Sender, message_of
+from accounts.alerts.relay import relay_of, sender_of
+from accounts.alerts.store import Alert
+from accounts.budgets.budget import Budget
 from accounts.errors import MailRefused
-from accounts.post import BACKOFF_S, CLAIM_S, Post, Sender, message_of
-from accounts.relay import relay_of, sender_of
 from storage.migrations import upgrade
 from storage.script import Query, Script
 from storage.sqlite import Sqlite

@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from accounts.gcra import MINUTE_NS, Rate, step_ns
-from accounts.rates_store import FORGOTTEN_AFTER_NS, give_rates_back, read_tats, sweep_rates, take_rates, write_tats
+from accounts.limits.gcra import MINUTE_NS, Rate, step_ns
+from accounts.limits.rates_store import (
+    FORGOTTEN_AFTER_NS,
+    give_rates_back,
+    read_tats,
+    sweep_rates,
+    take_rates,
+    write_tats,
+)
 from storage.migrations import upgrade
 from storage.script import Database
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from accounts.alerts.relay import Relay, relay_of, sender_of
 from accounts.errors import RelayWrong
-from accounts.relay import Relay, relay_of, sender_of
 
 HIDDEN = "hidden-Pa55"
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.errors import ScopeInvalid, ScopeTooWide
-from accounts.scopes import EVERYTHING, Scopes, scopes_of
+from accounts.keys.scopes import EVERYTHING, Scopes, scopes_of
 
 NAMES = st.frozensets(st.sampled_from(["a", "b", "c"]))
 SCOPES = st.builds(Scopes, NAMES, NAMES, NAMES, st.frozensets(st.sampled_from(["prompt_tools", "keys"])))

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import RatesUnreachable
-from accounts.gcra import MINUTE_NS, Rate, give_back, owe, take
-from accounts.process_rates import ProcessRates
-from accounts.rates import FallingBack
-from accounts.valkey_rates import PREFIX, TIMEOUT_S, ValkeyRates
+from accounts.limits.gcra import MINUTE_NS, Rate, give_back, owe, take
+from accounts.limits.process_rates import ProcessRates
+from accounts.limits.rates import FallingBack
+from accounts.limits.valkey_rates import PREFIX, TIMEOUT_S, ValkeyRates
 from tests.servers import ValkeyServer
 
 REQUESTS, TOKENS = "requests:key:a", "tokens:key:a"

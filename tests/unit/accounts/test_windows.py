@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from accounts.budgets.windows import Window, window_at
 from accounts.errors import TimezoneUnknown
-from accounts.windows import Window, window_at
 
 ZONES = (
     *("UTC", "Europe/Paris", "America/St_Johns", "Asia/Kathmandu", "America/Santiago", "Africa/Cairo"),

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 
-from accounts.burying import bury_by_files
-from accounts.clerk import Clerk
+from accounts.gate.burying import bury_by_files
+from accounts.gate.clerk import Clerk
 from metering.ledger import Entry, Ledger
 from metering.ledger_reader import LedgerLine, LedgerReader
 from storage.group_commit import GroupCommit

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accounts.keys import NewKey
+from accounts.keys.keys import NewKey
 from router.auth import Authenticator
 from router.errors import Refused
 from router.settings import Settings

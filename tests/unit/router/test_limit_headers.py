@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from accounts.errors import RateExceeded, TooManyRunning
-from accounts.gcra import OPEN, Rate, Verdict, take
+from accounts.limits.gcra import OPEN, Rate, Verdict, take
 from router.errors import answer_to
 from router.families import F1, F2, F3
 from router.limit_headers import anthropic_headers, duration, limit_headers

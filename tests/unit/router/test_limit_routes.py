@@ -14,7 +14,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from openai import BadRequestError, NotFoundError, OpenAI
 
-from accounts.limits import Limits
+from accounts.limits.limits import Limits
 from accounts.revision import Revision
 from metering.prometheus import Metrics
 from router.frame import Frame, answer_error

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from accounts.gcra import TOKENS, Rate
-from accounts.limits_store import (
+from accounts.limits.gcra import TOKENS, Rate
+from accounts.limits.store import (
     Limit,
     Scope,
     change_limit,

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from accounts import keys_store
+from accounts.keys import store as keys_store
 from storage.errors import StorageError
 from storage.script import Database
 

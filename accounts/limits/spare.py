@@ -1,6 +1,6 @@
 """Tokens of a limit that a request was charged and did not use, or used and was not charged."""
 
-from accounts.gcra import TOKENS, Rate, Verdict, step_ns
+from accounts.limits.gcra import TOKENS, Rate, Verdict, step_ns
 from metering.held import Held, Taken
 
 

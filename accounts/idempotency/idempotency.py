@@ -9,9 +9,9 @@ from functools import partial
 
 from msgspec import Struct
 
-from accounts import idempotency_store
 from accounts.errors import IdempotencyKeyReused, IdempotencyKeyWrong, RequestRunning
-from accounts.idempotency_store import ANSWER, Claim, Claimed, Differs, Outcome, Running, Stored
+from accounts.idempotency import store as idempotency_store
+from accounts.idempotency.store import ANSWER, Claim, Claimed, Differs, Outcome, Running, Stored
 from storage.errors import StorageDown
 from storage.script import Database, Query
 from storage.statement import Row, Statement

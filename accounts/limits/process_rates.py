@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from accounts.gcra import Rate, Verdict, give_back, owe, take
+from accounts.limits.gcra import Rate, Verdict, give_back, owe, take
 
 MOST_COUNTERS = 10_000
 

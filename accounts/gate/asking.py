@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from accounts.gcra import Rate, Verdict
+from accounts.limits.gcra import Rate, Verdict
 from metering.bound import Bound
 from metering.held import Held
 from metering.ledger import Remaining

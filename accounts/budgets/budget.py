@@ -8,10 +8,10 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from accounts.alerts.relay import is_address
+from accounts.budgets.windows import Every, Window, zone_named
 from accounts.decimals import EXACT, as_text
 from accounts.errors import BudgetInvalid
-from accounts.relay import is_address
-from accounts.windows import Every, Window, zone_named
 
 Scope = Literal["organization", "project", "key"]
 Unit = Literal["EUR", "gCO2e"]

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from accounts import alerts, budgets_store
-from accounts.asking import Ask, Grant, Knock, Release, running_counter
+from accounts.alerts import alerts
+from accounts.budgets import store as budgets_store
+from accounts.budgets.standings import Charged, Standing, Standings, remaining
 from accounts.decimals import EXACT
 from accounts.errors import AccountError, BudgetSpent, FootprintUnknown, RateExceeded, TooManyRunning
-from accounts.gcra import Verdict, give_back, owe, take
-from accounts.limits_store import keep_to_oneself
-from accounts.rates_store import read_tats, write_tats
-from accounts.spare import excess, spare
-from accounts.standings import Charged, Standing, Standings, remaining
+from accounts.gate.asking import Ask, Grant, Knock, Release, running_counter
+from accounts.limits.gcra import Verdict, give_back, owe, take
+from accounts.limits.rates_store import read_tats, write_tats
+from accounts.limits.spare import excess, spare
+from accounts.limits.store import keep_to_oneself
 from metering.held import Held
 from metering.hours import UPSERT_HOUR, Hours, HoursDraft
 from metering.ledger import Entry, Remaining

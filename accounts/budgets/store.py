@@ -10,10 +10,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from accounts.budgets import Budget, BudgetState, Kind, Scope, Unit, counters_of, window_id
+from accounts.budgets.budget import Budget, BudgetState, Kind, Scope, Unit, counters_of, window_id
+from accounts.budgets.windows import Every, Window, window_at
 from accounts.decimals import EXACT, ZERO, as_text, total
 from accounts.errors import KeyUnknown, ProjectUnknown
-from accounts.windows import Every, Window, window_at
 from storage.script import Query, Rows, Script, Write, places
 from storage.statement import Row, delete_from, upsert
 

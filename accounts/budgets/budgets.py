@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from accounts import budgets_store as store
-from accounts.alerts import Spending, note_crossings
-from accounts.budgets import Budget, BudgetChange, BudgetState, NewBudget, checked, window_id
-from accounts.budgets_store import Asked
+from accounts.alerts.alerts import Spending, note_crossings
+from accounts.budgets import store
+from accounts.budgets.budget import Budget, BudgetChange, BudgetState, NewBudget, checked, window_id
+from accounts.budgets.spending import spent_in
+from accounts.budgets.store import Asked
+from accounts.budgets.windows import window_at
 from accounts.decimals import ZERO
 from accounts.errors import BudgetUnknown
 from accounts.ids import new_id
 from accounts.revision import CHANGED, FRESH_FOR_S
-from accounts.spending import spent_in
-from accounts.windows import window_at
 from storage.script import Database, Script, T, Write
 
 PREFIX = "bud_"

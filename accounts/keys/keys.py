@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from accounts import keys_store
 from accounts.errors import AccountForbidden, LifeInvalid, LifeTooLong
 from accounts.ids import new_id
-from accounts.key import OF_PROJECTS, PREFIXES, Key, Kind, MintedKey, OpenKey, iso, key_of, masked, row_of
+from accounts.keys import store as keys_store
+from accounts.keys.key import OF_PROJECTS, PREFIXES, Key, Kind, MintedKey, OpenKey, iso, key_of, masked, row_of
+from accounts.keys.scopes import Scopes
+from accounts.keys.service_accounts import ServiceAccount, checked_name, new_account
+from accounts.keys.service_accounts import insert as insert_account
 from accounts.pages import Cut, Page
-from accounts.scopes import Scopes
-from accounts.service_accounts import ServiceAccount, checked_name, new_account
-from accounts.service_accounts import insert as insert_account
 from storage.script import Database, Script
 from storage.statement import Row
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from accounts.gcra import OPEN, Rate, Verdict, give_back, take
+from accounts.limits.gcra import OPEN, Rate, Verdict, give_back, take
 from storage.script import Query, Script, Write, places
 from storage.statement import delete_from, upsert
 

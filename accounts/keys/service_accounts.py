@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from accounts import keys_store
 from accounts.errors import NameInvalid
 from accounts.ids import new_id
+from accounts.keys import store as keys_store
 from accounts.pages import Cut, Page, rows_of
 from accounts.revision import CHANGED
 from storage.script import Database, Query, Script

@@ -7,10 +7,10 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from accounts import budgets_store as store
-from accounts.budgeting import PREFIX, Budgets, Page
-from accounts.budgets import SMALLEST, Budget, BudgetState, Scope, checked
-from accounts.budgets_store import Asked
+from accounts.budgets import store
+from accounts.budgets.budget import SMALLEST, Budget, BudgetState, Scope, checked
+from accounts.budgets.budgets import PREFIX, Budgets, Page
+from accounts.budgets.store import Asked
 from accounts.errors import SpendAlertUnknown, SpendLimitUnknown
 from accounts.ids import new_id
 from accounts.revision import CHANGED

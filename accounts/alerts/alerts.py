@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from accounts import alerts_store
-from accounts.alerts_store import Alert, Draft
-from accounts.budgets import Budget
+from accounts.alerts import store as alerts_store
+from accounts.alerts.relay import is_address
+from accounts.alerts.store import Alert, Draft
+from accounts.budgets.budget import Budget
+from accounts.budgets.windows import Window
 from accounts.decimals import EXACT, as_text
-from accounts.relay import is_address
-from accounts.windows import Window
 from storage.script import Database, Query, Script
 
 SPENT = 100  # per cent of the limit

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, json
 
-from accounts.scopes import Scopes, scopes_of
+from accounts.keys.scopes import Scopes, scopes_of
 
 Kind = Literal["project", "prompt", "admin"]
 PREFIXES: dict[Kind, str] = {"project": "sk-proj-", "prompt": "sk_", "admin": "sk-admin-"}

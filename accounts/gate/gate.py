@@ -7,13 +7,13 @@ from functools import partial
 
 from msgspec import Struct
 
-from accounts.asking import Ask, Grant, Knock, Release
-from accounts.budgeted import Budgeted
+from accounts.budgets.budgeted import Budgeted
 from accounts.errors import AccountError, RateExceeded
-from accounts.gcra import OPEN, Rate, Verdict
-from accounts.limits import Applied, Limits
-from accounts.rates import Rates
-from accounts.spare import excess, spare, taken
+from accounts.gate.asking import Ask, Grant, Knock, Release
+from accounts.limits.gcra import OPEN, Rate, Verdict
+from accounts.limits.limits import Applied, Limits
+from accounts.limits.rates import Rates
+from accounts.limits.spare import excess, spare, taken
 from metering.bound import NO_BOUND, Bound, Size
 from metering.held import Held
 from storage.clerk import Writer

@@ -10,7 +10,7 @@ from valkey.asyncio import ConnectionPool, Valkey
 from valkey.exceptions import NoScriptError, ValkeyError
 
 from accounts.errors import RatesUnreachable
-from accounts.gcra import CLOCK_SET_BACK_NS, Rate, Verdict, charge, decided, step_ns
+from accounts.limits.gcra import CLOCK_SET_BACK_NS, Rate, Verdict, charge, decided, step_ns
 
 TIMEOUT_S = 0.25
 GRACE_S = 0.05

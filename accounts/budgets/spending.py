@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from accounts.budgets import Budget
+from accounts.budgets.budget import Budget
+from accounts.budgets.windows import Window
 from accounts.decimals import EXACT, total
-from accounts.windows import Window
 from storage.script import Query, Script
 from storage.statement import Row
 

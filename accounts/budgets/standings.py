@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from accounts import budgets_store
-from accounts.budgets import Budget, counters_of, window_id
+from accounts.budgets import store as budgets_store
+from accounts.budgets.budget import Budget, counters_of, window_id
+from accounts.budgets.windows import Window, window_at
 from accounts.decimals import EXACT, ZERO, as_text, total
-from accounts.windows import Window, window_at
 from metering.bound import Bound
 from metering.ledger import Remaining
 from storage.script import Query, Script, places

@@ -15,10 +15,10 @@ from uuid import uuid4
 import aiosmtplib
 from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
-from accounts import alerts_store
-from accounts.alerts_store import Alert
+from accounts.alerts import store as alerts_store
+from accounts.alerts.relay import Relay, relay_of, sender_of
+from accounts.alerts.store import Alert
 from accounts.errors import MailRefused
-from accounts.relay import Relay, relay_of, sender_of
 from storage.errors import StorageDown
 from storage.script import Database
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from accounts.errors import RatesUnreachable
-from accounts.gcra import Rate, Verdict
+from accounts.limits.gcra import Rate, Verdict
 
 logger = logging.getLogger("accounts")
 

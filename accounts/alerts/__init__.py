@@ -1,0 +1,1 @@
+"""Mails about budgets: when one is due, and how it gets to its readers."""

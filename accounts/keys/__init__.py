@@ -1,0 +1,1 @@
+"""Keys: made, looked up, scoped, rotated and ended; the service accounts that own them."""

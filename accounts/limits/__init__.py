@@ -1,0 +1,1 @@
+"""How fast one may call: limits, and the counters behind them in the database, in Valkey, in the process."""
