@@ -168,10 +168,20 @@ def remaining(standings: Iterable[Standing]) -> Remaining | None:
 
 def _windows(budget: Budget, charged: Collection[Charged]) -> list[Standing]:
     """Return the windows of a budget that these requests came in: nearly always one."""
+    moments = [each.moment for each in charged]
+    first, last = min(moments), max(moments)
     windows: list[Standing] = []
-    for each in charged:
-        if not any(_covers(known.window, each.moment) for known in windows):
-            windows.append(Standing(budget, window_at(each.moment, budget.every, budget.timezone)))
+    for moment in [first, last] if len(moments) > 1 else moments:
+        if not any(_covers(known.window, moment) for known in windows):
+            windows.append(Standing(budget, window_at(moment, budget.every, budget.timezone)))
+    if len(windows) > 1:
+        # Around midnight, or of a request that waited for days: whatever lies between.
+        known = {each.counter for each in windows}
+        for moment in moments:
+            made = Standing(budget, window_at(moment, budget.every, budget.timezone))
+            if made.counter not in known:
+                known.add(made.counter)
+                windows.append(made)
     return windows
 
 

@@ -65,6 +65,7 @@ class Sitting:
 
     def _begin(self) -> None:
         self._standings = Standings(self._clerk.owner, self._clerk.holds)
+        self._charged: dict[int, Charged] = {}
         self._tats: dict[str, int] = {}
         self._new_tats: dict[str, int] = {}
         self._refusing: dict[str, Standing] = {}
@@ -108,11 +109,11 @@ class Sitting:
             self._clerk.hours.keep(self._draft)
 
     def _read(self, entries: Sequence[Entry], asks: Sequence[Ask]) -> Script[None]:
-        charged = [charged_to(unit) for unit in (*entries, *asks)]
+        self._charged = {id(unit): charged_to(unit) for unit in (*entries, *asks)}
         capped = {ask.key_id for ask in asks if ask.running is not None and ask.key_id is not None}
         # What others hold of a window does not grow while its budget is locked; of places there is no such row.
         yield from keep_to_oneself(capped)
-        yield from self._standings.read(charged, {running_counter(key_id) for key_id in capped})
+        yield from self._standings.read(self._charged.values(), {running_counter(key_id) for key_id in capped})
         counters = {rate.counter for unit in self._units if isinstance(unit, Ask | Knock) for rate in unit.rates}
         for unit in self._units:
             held = unit.held if isinstance(unit, Entry | Release) else None
@@ -123,7 +124,7 @@ class Sitting:
 
     def _settle(self, entry: Entry) -> None:
         receipt = entry.receipt
-        self._standings.spend(charged_to(entry), receipt.pricing.total_cost, receipt.emissions_g)
+        self._standings.spend(self._charged[id(entry)], receipt.pricing.total_cost, receipt.emissions_g)
         if entry.held is not None:
             self._standings.give_back(entry.held.amounts)
             self._correct(entry.held, receipt.usage.total_tokens)
@@ -154,7 +155,7 @@ class Sitting:
             if self._standings.held(place) >= ask.running:
                 return TooManyRunning(ask.running)
             amounts[place] = ONE
-        applying = self._standings.applying(charged_to(ask))
+        applying = self._standings.applying(self._charged[id(ask)])
         bounded = False
         for standing in applying:
             if standing.budget.kind == "hard":
@@ -182,7 +183,7 @@ class Sitting:
         return None
 
     def _left(self, entry: Entry) -> Remaining | None:
-        return remaining(self._standings.applying(charged_to(entry)))
+        return remaining(self._standings.applying(self._charged[id(entry)]))
 
     def _write(self, entries: Sequence[Entry], outcomes: dict[int, object]) -> Script[None]:
         yield from write_by_rank(self._units)
