@@ -61,7 +61,7 @@ class BudgetDeleted(Struct, frozen=True, kw_only=True):
     deleted: bool = True
 
 
-@post(PATH, status_code=200, tags=["budgets"], responses=answers(BudgetView))
+@post(PATH, status_code=200, tags=["budgets"], opt={"body": NewBudget}, responses=answers(BudgetView))
 async def create_budget(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Make a budget; once this answers, it is in force in every process."""
     new = await sent(request, NewBudget)
@@ -92,7 +92,7 @@ async def show_budget(request: Request[Any, Any, Any], budget_id: FromPath[str])
     return _json(view_of(await _budgets(request).get(budget_id)))
 
 
-@patch(PATH + "/{budget_id:str}", tags=["budgets"], responses=answers(BudgetView))
+@patch(PATH + "/{budget_id:str}", tags=["budgets"], opt={"body": BudgetChange}, responses=answers(BudgetView))
 async def change_budget(request: Request[Any, Any, Any], budget_id: FromPath[str]) -> Response[bytes]:
     """Change a budget; once this answers, the change is in force in every process."""
     change = await sent(request, BudgetChange)

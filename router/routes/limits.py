@@ -99,7 +99,7 @@ async def list_rate_limits(
     return RateLimitList(data=[_vendor_view(own)][:limit], first_id=ALL_MODELS, last_id=ALL_MODELS)
 
 
-@post(PROJECT + "/{rate_limit_id:str}", status_code=200, tags=["limits"])
+@post(PROJECT + "/{rate_limit_id:str}", status_code=200, tags=["limits"], opt={"body": RateLimitChange})
 async def change_rate_limit(
     request: Request[Any, Any, Any], project_id: FromPath[str], rate_limit_id: FromPath[str]
 ) -> RateLimit:
@@ -127,7 +127,7 @@ async def show_limit(request: Request[Any, Any, Any], owner: FromPath[str], owne
     return view_of(scope, owner_id, await _limits(request).read(scope, owner_id))
 
 
-@put(ONE, status_code=200, tags=["limits"])
+@put(ONE, status_code=200, tags=["limits"], opt={"body": Limit})
 async def set_limit(request: Request[Any, Any, Any], owner: FromPath[str], owner_id: FromPath[str]) -> LimitView:
     """Give a key or project these limits in place of those it had."""
     scope = _scope(owner)

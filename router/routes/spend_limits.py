@@ -105,7 +105,7 @@ async def show_limit(request: Request[Any, Any, Any]) -> SpendLimit:
     return _limit_view(owner, await _limits(request).limit(owner))
 
 
-@post([ALL + LIMIT, PROJECT + LIMIT], status_code=200, tags=["budgets"])
+@post([ALL + LIMIT, PROJECT + LIMIT], status_code=200, tags=["budgets"], opt={"body": NewLimit})
 async def set_limit(request: Request[Any, Any, Any]) -> SpendLimit:
     """Set the hard monthly limit; dollars are turned into euros at the latest rate, once."""
     owner, new = _owner(request), await sent(request, NewLimit)
@@ -137,7 +137,7 @@ async def list_alerts(
     return SpendAlertList(data=views, first_id=first, last_id=last, has_more=page.has_more)
 
 
-@post([ALL + ALERTS, PROJECT + ALERTS], status_code=200, tags=["budgets"])
+@post([ALL + ALERTS, PROJECT + ALERTS], status_code=200, tags=["budgets"], opt={"body": NewAlert})
 async def create_alert(request: Request[Any, Any, Any]) -> SpendAlert:
     """Make a soft monthly limit."""
     owner, new = _owner(request), await sent(request, NewAlert)
@@ -151,7 +151,7 @@ async def show_alert(request: Request[Any, Any, Any], alert_id: FromPath[str]) -
     return _alert_view(owner, await _limits(request).alert(owner, alert_id))
 
 
-@post([ALL + ALERT, PROJECT + ALERT], status_code=200, tags=["budgets"])
+@post([ALL + ALERT, PROJECT + ALERT], status_code=200, tags=["budgets"], opt={"body": NewAlert})
 async def change_alert(request: Request[Any, Any, Any], alert_id: FromPath[str]) -> SpendAlert:
     """Put another soft monthly limit in the place of one."""
     owner, new = _owner(request), await sent(request, NewAlert)
