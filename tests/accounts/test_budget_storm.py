@@ -17,6 +17,7 @@ import pytest
 from tests.accounts.accounting import Rows, assert_booked_once, spent_by, statuses
 from tests.accounts.asking import Ask, Told, tell_all
 from tests.accounts.honest import Script, text_of
+from tests.accounts.test_rates import healths
 from tests.accounts.watch import Watch, watched
 from tests.faults.served import figure, until
 from tests.faults.upstream import FaultyUpstream
@@ -78,6 +79,7 @@ class Storm:
                 return told, watch
 
             told, watch = asyncio.run(blow())
+            figure(f"seed {self.seed}: {dict(Counter((each.status, each.code) for each in told))}")
             rows = self.settled(budgets, len(probed))
         return told, watch, rows
 
@@ -206,6 +208,7 @@ def test_no_moment_of_a_storm_is_over_budget_while_valkey_comes_and_goes(
 
     assert_nobody_overspent(storm, told, watch, rows)
     assert_refused_never_called(storm, told, "EUR")
+    until(lambda: healths(trio_with_valkey, storm.key) == {"healthy"})
 
 
 @pytest.mark.prove
