@@ -228,6 +228,9 @@ class Gate:
         try:
             outcome: Grant | AccountError = await answer
         except CancelledError as cause:
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                # The outcome was there, and its waiter left before it was told.
+                self._let_go(ask, answer.result())
             caller = asyncio.current_task()
             if caller is not None and caller.cancelling():
                 raise
