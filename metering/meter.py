@@ -196,6 +196,9 @@ class Meter:
         receipt = self._receipt = receipt_of(weighed, self._calls, told)
         self._books.metrics.count_receipt(receipt, self._admission.agent, status, stream=self._stream)
         self._count_failures()
+        kept = None if self._keep is None else self._keep(receipt)
+        # What makes it knows the writer of the answer, which knows this meter.
+        self._keep = None
         return self._books.ledger.append(
             Entry(
                 admission=self._admission,
@@ -204,7 +207,7 @@ class Meter:
                 stream=self._stream,
                 receipt=receipt,
                 held=self._held,
-                kept=None if self._keep is None else self._keep(receipt),
+                kept=kept,
             )
         )
 

@@ -17,7 +17,7 @@ _COLUMNS = (
 _INSERT = """
     INSERT INTO alerts (id, budget_id, window_id, threshold, recipients, unserved, subject, body, created_at, tries,
                         due_ns, claimed_until_ns)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0) ON CONFLICT (window_id, threshold) DO NOTHING
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0) ON CONFLICT DO NOTHING
 """
 _IS_THERE = "SELECT 1 FROM alerts WHERE window_id = ? AND threshold = ?"
 _DUE = "sent_at IS NULL AND unserved <> '[]' AND due_ns <= ? AND claimed_until_ns <= ?"

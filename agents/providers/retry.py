@@ -123,7 +123,7 @@ class Retry:
             except ProviderError as failed:
                 watched.failed(failed)
                 pause = tries.fail(failed)
-                if pause is None:
+                if pause is None or not await self._covers_another(prompt):
                     raise
             except (CancelledError, GeneratorExit):
                 watched.left()
@@ -135,16 +135,20 @@ class Retry:
             await asyncio.sleep(pause)
 
     async def _start(self, prompt: Prompt, tries: "_Tries") -> Try:
-        """Start a try that is covered; where one more cannot be, the failure of the last is what to tell."""
+        """Start a try; the first is covered here, each further one before its failure is forgotten."""
+        if self._cover is not None and tries.first:
+            await self._cover(prompt)
+        tries.begin()
+        return self._begin(prompt)
+
+    async def _covers_another(self, prompt: Prompt) -> bool:
+        """Reserve for one more try; where that is refused, the failure of the last is what to tell."""
         if self._cover is not None:
             try:
                 await self._cover(prompt)
             except (AccountError, StorageDown):
-                if tries.failure is not None:
-                    raise tries.failure from None
-                raise
-        tries.begin()
-        return self._begin(prompt)
+                return False
+        return True
 
 
 class _Tries:
@@ -152,20 +156,23 @@ class _Tries:
 
     Attributes:
         answered: An event of the present try has come.
-        failure: How the last try failed.
 
     """
 
-    __slots__ = ("_began", "_count", "_mark", "_policy", "answered", "failure")
+    __slots__ = ("_began", "_count", "_mark", "_policy", "answered")
 
     def __init__(self, policy: RetryPolicy) -> None:
         self.answered = False
-        self.failure: ProviderError | None = None
         self._policy = policy
         self._began = time.monotonic()
         self._count = 0
         self._mark: object = None
         policy.budget.earn()
+
+    @property
+    def first(self) -> bool:
+        """Whether no try has begun."""
+        return self._count == 0
 
     def begin(self) -> None:
         """Start a try, unless the breaker refuses it."""
@@ -181,7 +188,6 @@ class _Tries:
     def fail(self, failed: ProviderError) -> float | None:
         """Return how long to wait before the next try, None when there is none."""
         self._policy.breaker.failed(failed)
-        self.failure = failed
         if self.answered:
             return None
         return self._policy.wait(failed, self._count, time.monotonic() - self._began)

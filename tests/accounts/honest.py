@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults.scenarios import SCENARIOS
+from tests.faults.scenarios import TAUGHT
 from tests.faults.upstream import Answering
 from tests.faults.wire import LAST_CHUNK, WORD, completion, counted, event, head, piece, response
 
@@ -106,4 +106,4 @@ async def streamed(call: Answering, script: Script, usage: dict[str, int]) -> No
     await call.send(LAST_CHUNK)
 
 
-SCENARIOS["honest"] = honest
+TAUGHT["honest"] = honest

@@ -273,6 +273,8 @@ WATCHED = frozenset(
 REFUSALS = (400, 401, 403, 404, 408, 409, 413, 418, 422, 429)
 BREAKDOWNS = (500, 502, 503, 504, 529, 599)
 
+# What other tests teach the upstream, by name.
+TAUGHT: dict[str, Scenario] = {}
 SCENARIOS: dict[str, Scenario] = {
     "ok": whole(completion(), streamed()),
     **{f.__name__: f for f in (hang, slow_head, slow_body, stall_mid, drip, done_and_silent)},

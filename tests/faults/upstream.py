@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from tests.faults.scenarios import SCENARIOS, WATCHED
+from tests.faults.scenarios import SCENARIOS, TAUGHT, WATCHED
 from tests.faults.wire import LAST_CHUNK, chunk, head, response
 
 
@@ -153,7 +153,7 @@ class FaultyUpstream:
         body = json.loads(await reader.readexactly(length))
         self.requests.append(body)
         call = Answering(self, reader, writer, body, answered_before=before)
-        scenario = asyncio.ensure_future(SCENARIOS[body["model"]](call))
+        scenario = asyncio.ensure_future((TAUGHT | SCENARIOS)[body["model"]](call))
         gone = asyncio.ensure_future(reader.read(1)) if body["model"] in WATCHED else None
         try:
             await asyncio.wait([t for t in (scenario, gone) if t], return_when=asyncio.FIRST_COMPLETED)
