@@ -83,10 +83,6 @@ class ProjectTaken(AccountConflict):
     """There is a project of this id already."""
 
 
-class ProjectArchived(AccountConflict):
-    """The project is archived."""
-
-
 class ProjectKept(AccountConflict):
     """The default project cannot be archived."""
 

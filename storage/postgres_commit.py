@@ -80,22 +80,7 @@ class PostgresCommit:
     def submit(
         self, unit: Unit, *, durable: bool, instead: Unit | None = None, unheard: Unheard | None = None
     ) -> asyncio.Future[Any]:
-        """Hand over a unit of work; cancelling the future does not take it back.
-
-        Args:
-            unit: What the clerk understands.
-            durable: True for what must never be lost: it survives a power cut, and is kept until it can be
-                written. False for what need not survive the server, and is refused at once in bad times.
-            instead: What is to be written, durably, when the database refuses the unit itself.
-            unheard: Told the outcome when the future was cancelled before there was one.
-
-        Returns:
-            A future of the unit's own outcome, done once it is committed. It raises UnitRefused when the database
-            refuses the unit itself, and StorageDown when it could not be written: at once if it is not durable,
-            when patience ends if it is; it is then still kept and tried again. One that is not durable and was in a
-            commit when the server was lost is told once it is known whether it is in.
-
-        """
+        """Hand over a unit of work, as `Writer` promises; one that was refused as the server was lost may be in."""
         future = asyncio.get_running_loop().create_future()
         handed = Handed(unit, future, durable=durable, instead=instead, unheard=unheard)
         if self._closed:
