@@ -112,7 +112,7 @@ class Standings:
 
     def _at(self, budget: Budget, moment: datetime) -> Standing:
         windows = self._windows[budget.id]
-        # Of several, a batch around midnight has two: the one that was opened last before the moment.
+        # A batch around midnight has two.
         return windows[0] if len(windows) == 1 else next(each for each in windows if _covers(each.window, moment))
 
     def held(self, counter: str) -> Decimal:
@@ -167,21 +167,17 @@ def remaining(standings: Iterable[Standing]) -> Remaining | None:
 
 
 def _windows(budget: Budget, charged: Collection[Charged]) -> list[Standing]:
-    """Return the windows of a budget that these requests came in: nearly always one."""
+    """Return the windows of a budget that these requests came in: nearly always one, and then both ends tell."""
     moments = [each.moment for each in charged]
-    first, last = min(moments), max(moments)
+    windows = _covering(budget, (min(moments), max(moments)))
+    return windows if len(windows) == 1 else _covering(budget, moments)
+
+
+def _covering(budget: Budget, moments: Iterable[datetime]) -> list[Standing]:
     windows: list[Standing] = []
-    for moment in [first, last] if len(moments) > 1 else moments:
+    for moment in moments:
         if not any(_covers(known.window, moment) for known in windows):
             windows.append(Standing(budget, window_at(moment, budget.every, budget.timezone)))
-    if len(windows) > 1:
-        # Around midnight, or of a request that waited for days: whatever lies between.
-        known = {each.counter for each in windows}
-        for moment in moments:
-            made = Standing(budget, window_at(moment, budget.every, budget.timezone))
-            if made.counter not in known:
-                known.add(made.counter)
-                windows.append(made)
     return windows
 
 
