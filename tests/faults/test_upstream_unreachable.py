@@ -1,18 +1,16 @@
 """Upstreams that cannot be reached, hang by the dozen or fail for all: who else suffers, and how it ends."""
 
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 
+from tests.certificate import self_signed
 from tests.faults.served import PATIENT, alone, figure, model, provider, served, until, visits
 from tests.faults.upstream import FaultyUpstream
 from tests.gateway import Client, Gateway, free_port, refused
@@ -26,14 +24,7 @@ STORM = 60
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyUpstream]:
     """An upstream whose certificate nobody vouches for."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("the openssl command makes the certificate")
-    folder: Path = tmp_path_factory.mktemp("certificate")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    options = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    command = [openssl, *options.split(), "-keyout", str(key), "-out", str(cert)]
-    subprocess.run(command, check=True, capture_output=True)
+    cert, key = self_signed(tmp_path_factory.mktemp("certificate"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     with served(tls=context) as upstream:

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import shutil
 import ssl
-import subprocess
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from accounts.errors import MailRefused
 from storage.migrations import upgrade
 from storage.script import Query, Script
 from storage.sqlite import Sqlite
+from tests.certificate import self_signed
 from tests.gateway import free_port
 from tests.unit.accounts.mailbox import PASSWORD, USER, Later, Mailbox
 from tests.unit.accounts.spendings import budget, spending
@@ -45,15 +44,7 @@ def database(tmp_path: Path) -> Later:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("the openssl command makes the certificate")
-    folder = tmp_path_factory.mktemp("certificate")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    named = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run([openssl, *options.split(), *named], check=True, capture_output=True)
-    return cert, key
+    return self_signed(tmp_path_factory.mktemp("certificate"))
 
 
 def server_side(certificate: tuple[Path, Path]) -> ssl.SSLContext:

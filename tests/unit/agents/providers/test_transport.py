@@ -2,10 +2,8 @@
 
 import asyncio
 import gc
-import shutil
 import socket
 import ssl
-import subprocess
 from contextlib import suppress
 
 import pytest
@@ -17,6 +15,7 @@ from agents.errors import (
 from agents.providers.openai import connect
 from agents.providers.transport import Timeouts, Upstream
 from metering.usage import Usage
+from tests.certificate import self_signed
 from tests.faults.prompts import HASTY, collect, failure_of, prompt, text_of
 from tests.faults.upstream import FaultyUpstream
 from tests.faults.wire import ANSWER, SECRET
@@ -222,14 +221,7 @@ async def test_nothing_is_left_open_after_closing(upstream):
 
 @pytest.fixture
 def certificate(tmp_path):
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("the openssl command makes the certificate")
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run([openssl, *options.split(), *files], check=True, capture_output=True)  # fixed words
-    return cert, key
+    return self_signed(tmp_path)
 
 
 @pytest.fixture
