@@ -72,11 +72,13 @@ class Done(Struct, frozen=True):
     """The end of a whole answer.
 
     `usage` is None when the provider gave none or gave an absurd one; `usage_refused` then says what was wrong.
+    `vectors` is the whole answer of an embeddings model, one for each text: float32, little endian.
     """
 
     usage: Usage | None = None
     usage_refused: str | None = None
     finish_reason: str | None = None
+    vectors: tuple[bytes, ...] = ()
 
 
 Event = Text | Done

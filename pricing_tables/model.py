@@ -9,6 +9,7 @@ from msgspec import Struct
 
 Currency = Literal["EUR", "USD"]
 Tokenizer = Literal["o200k_base", "cl100k_base", "tekken"]
+Kind = Literal["chat", "embeddings"]
 ONE_MILLION = Decimal(1_000_000)
 
 
@@ -113,6 +114,7 @@ class Model(Struct, frozen=True, kw_only=True):
     zone: str | None = None
     pue: float | None = None
     embedded: bool = False
+    kind: Kind = "chat"
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -60,6 +60,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     local_zone: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "FRA"
     metrics_token: str | None = None
     v1_planner: str | None = None
+    v1_check: Literal["on", "off"] = "off"
+    embeddings_model: str | None = None
+    document_max_mb: Annotated[int, Meta(ge=1, le=1000)] = 25
+    document_max_passages: Annotated[int, Meta(ge=1, le=100_000)] = 5_000
+    project_max_documents: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
     max_output_tokens: Annotated[int, Meta(ge=1)] = 4096
     timezone: str = "Europe/Paris"
     smtp_url: str | None = None

@@ -1,0 +1,1 @@
+"""The documents of projects: taken in, cut into passages, searched."""
