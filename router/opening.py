@@ -21,6 +21,7 @@ from accounts.limits.limits import Limits
 from accounts.limits.process_rates import ProcessRates
 from accounts.limits.rates import FallingBack, Rates
 from accounts.limits.rates_store import sweep_rates
+from agents.counting import Counter
 from agents.local.shelf import default_models_dir
 from agents.providers.models import Models
 from metering.ledger import Ledger
@@ -28,6 +29,7 @@ from metering.meter import Books, Meter
 from metering.reports import Reports
 from metering.tokens import Tokens
 from pricing_tables.loader import load_rates
+from router.bookings import Bookings
 from router.ground import Ground, ground_of
 from router.projects import ProjectChoice
 from router.replays import Replays
@@ -56,6 +58,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     limits: Limits
     gate: Gate
     idempotency: Idempotency
+    counter: Counter
 
 
 async def open_house(house: House, stack: AsyncExitStack) -> Opened:
@@ -80,7 +83,15 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     limits = Limits(ground.database, tenancy.revision, settings.default_rpm, settings.default_tpm)
     gate = _gate(settings, ground, tenancy, writer, limits, stack)
     books = await _books(house, ground, writer, stack)
-    return Opened(ground=ground, books=books, tenancy=tenancy, limits=limits, gate=gate, idempotency=idempotency)
+    return Opened(
+        ground=ground,
+        books=books,
+        tenancy=tenancy,
+        limits=limits,
+        gate=gate,
+        idempotency=idempotency,
+        counter=Counter(books.tokens, house.own_tokens),
+    )
 
 
 async def _keep_running(tasks: tuple[Run, ...], stack: AsyncExitStack) -> None:
@@ -123,6 +134,8 @@ async def _books(house: House, ground: Ground, writer: Writer, stack: AsyncExitS
     stack.callback(tokens.close)
     for connection in house.connections.values():
         stack.push_async_callback(connection.chat.aclose)
+    if house.own_tokens is not None:
+        stack.push_async_callback(house.own_tokens.aclose)
     books = Books(house.scales, Ledger(writer, ground.journal, Release), house.metrics, tokens)
     stack.push_async_callback(books.drain)
     return books
@@ -157,23 +170,41 @@ def _count_buried(house: House, closed: int) -> None:
 
 def completion_of(house: House, opened: Opened) -> Completion:
     """Return the application behind `POST /completion`."""
+    return Completion(
+        authenticator=opened.tenancy.authenticator,
+        menu=house.menu,
+        models=models_of(house),
+        metrics=house.metrics,
+        planner=house.planner,
+        projects=ProjectChoice(opened.tenancy.projects, development=house.settings.development),
+        gate=turnstile_of(house, opened),
+        replays=Replays(opened.idempotency, completion.ROUTE),
+    )
+
+
+def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
+    """Return what makes the provider of one request."""
     policies = {name: connection.policy for name, connection in house.connections.items()}
     most = house.settings.max_output_tokens
 
     def models(meter: Meter, hold: Hold | None) -> Models:
         return Models(house.switchboard, policies, meter, hold, most)
 
-    longest_s = {name: policy.total_s for name, policy in policies.items()}
-    return Completion(
-        authenticator=opened.tenancy.authenticator,
-        menu=house.menu,
-        models=models,
-        metrics=house.metrics,
-        planner=house.planner,
-        projects=ProjectChoice(opened.tenancy.projects, development=house.settings.development),
-        gate=Turnstile(opened.gate, longest_s, most, lists_open=opened.ground.lists_open),
-        replays=Replays(opened.idempotency, completion.ROUTE),
-    )
+    return models
+
+
+def turnstile_of(house: House, opened: Opened) -> Turnstile:
+    """Return what every metered request passes."""
+    longest_s = {name: connection.policy.total_s for name, connection in house.connections.items()}
+    most = house.settings.max_output_tokens
+    return Turnstile(opened.gate, longest_s, most, lists_open=opened.ground.lists_open)
+
+
+def bookings_of(house: House, opened: Opened) -> Bookings | None:
+    """Return the books of ingestion; None where no model embeds."""
+    if house.embeddings is None:
+        return None
+    return Bookings(house.embeddings, opened.books, turnstile_of(house, opened), models_of(house))
 
 
 def state_of(house: House, opened: Opened) -> dict[str, object]:
