@@ -76,19 +76,21 @@ def _too_large(limit: int) -> Refused:
     return Refused("body_too_large", f"au plus {limit} octets")
 
 
-def require_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
+def require_json(headers: Iterable[tuple[bytes, bytes]], words: Words = FRENCH) -> None:
     """Refuse a body that is not declared as JSON.
 
     Raises:
         Refused: `unsupported_media_type`.
 
     """
-    for name, value in headers:
-        if name == b"content-type":
-            media = value.partition(b";")[0].strip().lower()
-            if media == b"application/json" or (media.startswith(b"application/") and media.endswith(b"+json")):
-                return
-    raise Refused("unsupported_media_type", param="Content-Type", source="header")
+    if not any(is_json(value) for name, value in headers if name == b"content-type"):
+        raise Refused("unsupported_media_type", words.send_json, param="Content-Type", source="header")
+
+
+def is_json(content_type: bytes) -> bool:
+    """Whether a Content-Type says JSON."""
+    media = content_type.partition(b";")[0].strip().lower()
+    return media == b"application/json" or (media.startswith(b"application/") and media.endswith(b"+json"))
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes, words: Words = FRENCH) -> T:
