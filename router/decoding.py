@@ -40,9 +40,7 @@ async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], li
         ClientGone: The client left.
 
     """
-    for name, value in headers:
-        if name == b"content-length" and (not value.isdigit() or len(value) > LONGEST_LENGTH or int(value) > limit):
-            raise _too_large(limit)
+    check_length(headers, limit)
     message: Any = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
@@ -54,7 +52,7 @@ async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], li
     elif message["type"] == "http.disconnect":
         raise ClientGone
     if len(body) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     return body
 
 
@@ -63,7 +61,7 @@ async def _rest(receive: Receive, first: bytes, limit: int) -> bytes:
     more = True
     while more:
         if len(body) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         message: Any = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
@@ -72,7 +70,20 @@ async def _rest(receive: Receive, first: bytes, limit: int) -> bytes:
     return bytes(body)
 
 
-def _too_large(limit: int) -> Refused:
+def check_length(headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
+    """Refuse a body whose declared length is over the limit, before a byte is read.
+
+    Raises:
+        Refused: `body_too_large`.
+
+    """
+    for name, value in headers:
+        if name == b"content-length" and (not value.isdigit() or len(value) > LONGEST_LENGTH or int(value) > limit):
+            raise too_large(limit)
+
+
+def too_large(limit: int) -> Refused:
+    """Return the refusal of a body of more than so many bytes."""
     return Refused("body_too_large", f"au plus {limit} octets")
 
 
