@@ -85,16 +85,14 @@ async def upload_document(request: Request[Principal, Any, Any], project_id: Fro
     """Keep a file, or a text; it is read behind this answer. The same bytes again are the same document."""
     own = await _project_of(request, project_id)
     holdings = _holdings(request)
-    if holdings.model is None:
+    if holdings.library is None:
         raise Refused("model_unavailable", UNAVAILABLE)
     caller = request.user
     async with holdings.documents.upload(own) as upload:
         intake = Intake(upload, holdings.most_bytes)
         await _take_in(request, intake)
         found = await intake.end()
-        document = await upload.finish(
-            name=intake.name, format=found, subject=caller.subject, key_id=caller.key_id
-        )
+        document = await upload.finish(name=intake.name, format=found, subject=caller.subject, key_id=caller.key_id)
     return DocumentRow(**_fields(document))
 
 
@@ -104,7 +102,9 @@ async def list_documents(request: Request[Principal, Any, Any], project_id: From
     own = await _project_of(request, project_id)
     after, limit = request.query_params.get("after", ""), page_limit(request, MOST_ROWS, MOST_ROWS)
     if after and _id_of(after) is None:
-        raise Refused("invalid_request", "« after » doit être l'identifiant d'un document", param="after", source="query")
+        raise Refused(
+            "invalid_request", "« after » doit être l'identifiant d'un document", param="after", source="query"
+        )
     page = await _holdings(request).documents.page(own, after.lower(), limit)
     return DocumentList([_listed(document) for document in page.rows], page.total, page.has_more)
 
