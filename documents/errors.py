@@ -41,6 +41,10 @@ class Unreadable(DocumentError):
     """The document cannot be read."""
 
 
+class ParserDown(DocumentError):
+    """Documents cannot be read now."""
+
+
 class EmbeddingFailed(DocumentError):
     """The embeddings of a text cannot be had."""
 
