@@ -62,13 +62,15 @@ def upgrade() -> None:
         **_STRICT,
     )
     op.create_index("vectors_by_document", "vectors", ["document_id"])
+    # `generation` is another one whenever the vectors of a document change.
+    op.create_table("vector_sets", _key("document_id"), *_texts("generation"), **_STRICT)
     _keywords()
 
 
 def _keywords() -> None:
     """Index the words of passages with what each database has for it."""
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("CREATE INDEX passages_by_words ON passages USING gin (to_tsvector('simple', words))")
+        op.execute("CREATE INDEX passages_by_words ON passages USING gin (string_to_array(words, ' '))")
         return
     op.execute(
         "CREATE VIRTUAL TABLE passage_words USING fts5(words, content='passages', content_rowid='id', "
