@@ -23,12 +23,17 @@ from accounts.limits.rates import FallingBack, Rates
 from accounts.limits.rates_store import sweep_rates
 from agents.local.shelf import default_models_dir
 from agents.providers.models import Models
+from documents.embed import Booking
+from documents.search import Library
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
 from metering.reports import Reports
 from metering.tokens import Tokens
 from pricing_tables.loader import load_rates
+from router.bookings import Bookings
+from router.embeddings import embeddings_model
 from router.ground import Ground, ground_of
+from router.library import Holdings, holdings_of
 from router.projects import ProjectChoice
 from router.replays import Replays
 from router.routes import completion
@@ -56,6 +61,12 @@ class Opened(Struct, frozen=True, kw_only=True):
     limits: Limits
     gate: Gate
     idempotency: Idempotency
+    holdings: Holdings
+
+    @property
+    def library(self) -> Library | None:
+        """What finds passages of documents; None where there are no embeddings."""
+        return self.holdings.library
 
 
 async def open_house(house: House, stack: AsyncExitStack) -> Opened:
@@ -80,7 +91,18 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     limits = Limits(ground.database, tenancy.revision, settings.default_rpm, settings.default_tpm)
     gate = _gate(settings, ground, tenancy, writer, limits, stack)
     books = await _books(house, ground, writer, stack)
-    return Opened(ground=ground, books=books, tenancy=tenancy, limits=limits, gate=gate, idempotency=idempotency)
+    holdings = await holdings_of(settings, ground, _booking(house, books, gate), stack)
+    # Begun last, so ended first: what it works on is given back while all that it rests on is still open.
+    await _keep_running((holdings.run,), stack)
+    return Opened(
+        ground=ground,
+        books=books,
+        tenancy=tenancy,
+        limits=limits,
+        gate=gate,
+        idempotency=idempotency,
+        holdings=holdings,
+    )
 
 
 async def _keep_running(tasks: tuple[Run, ...], stack: AsyncExitStack) -> None:
@@ -128,6 +150,12 @@ async def _books(house: House, ground: Ground, writer: Writer, stack: AsyncExitS
     return books
 
 
+def _booking(house: House, books: Books, gate: Gate) -> Booking | None:
+    """Return what embeds documents and books it; None where nothing can."""
+    model = embeddings_model(house.settings)
+    return None if model is None else Bookings(model)
+
+
 def _chores(house: House, ground: Ground) -> tuple[Run, ...]:
     """Return what is done now and then: burying the dead, sweeping full limits, sending the mail."""
     database, settings = ground.database, house.settings
@@ -170,10 +198,15 @@ def completion_of(house: House, opened: Opened) -> Completion:
         models=models,
         metrics=house.metrics,
         planner=house.planner,
-        projects=ProjectChoice(opened.tenancy.projects, development=house.settings.development),
+        projects=project_choice_of(house, opened),
         gate=Turnstile(opened.gate, longest_s, most, lists_open=opened.ground.lists_open),
         replays=Replays(opened.idempotency, completion.ROUTE),
     )
+
+
+def project_choice_of(house: House, opened: Opened) -> ProjectChoice:
+    """Return what says which project a caller may act on."""
+    return ProjectChoice(opened.tenancy.projects, development=house.settings.development)
 
 
 def state_of(house: House, opened: Opened) -> dict[str, object]:
@@ -187,6 +220,8 @@ def state_of(house: House, opened: Opened) -> dict[str, object]:
         "authenticator": tenancy.authenticator,
         "api_keys": tenancy.api_keys,
         "projects": tenancy.projects,
+        "project_choice": project_choice_of(house, opened),
+        "documents": opened.holdings,
         "service_accounts": tenancy.service_accounts,
         "revision": tenancy.revision,
         "limits": opened.limits,

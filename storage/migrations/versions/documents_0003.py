@@ -21,6 +21,8 @@ def upgrade() -> None:
         # `state` is processing, ready, failed or deleting.
         *_texts("state", "created_at", "subject"),
         *_maybe("key_id", "error"),
+        # Under which id the bytes of its upload lie; null once they are of no more use.
+        *_maybe("upload"),
         sa.Column("tokens", _INTEGER),
         sa.Column("passages", _INTEGER),
         # What its vectors are of: the index and the embeddings model; null before there are any.
@@ -32,8 +34,10 @@ def upgrade() -> None:
         **_STRICT,
     )
     op.create_index("documents_by_project", "documents", ["project_id", "id"])
-    op.create_index("documents_by_state", "documents", ["state", "due_ns"])
-    # The bytes of an upload in order, before its document is there and until it is ready or has failed.
+    op.create_index("documents_by_state", "documents", ["state", "project_id", "id"])
+    op.create_index("documents_by_upload", "documents", ["upload"])
+    # The bytes of an upload in order, before its document is there and until it is ready or has failed; `document_id`
+    # is the upload's, which is the document's own but where a failed one was uploaded anew.
     op.create_table(
         "document_chunks",
         _key("document_id"),
