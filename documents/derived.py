@@ -1,6 +1,6 @@
 """What is made of a document: its passages and their vectors, written and removed a batch at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -65,18 +65,36 @@ def passages_after(document_id: str, number: int, limit: int) -> Script[list[tup
     return [(row_id, Passage(count, heading, text, tokens)) for row_id, count, heading, text, tokens in rows]
 
 
-async def remove(database: Database, document_id: str, vectors: Vectors) -> None:
-    """Remove all that was made of a document; call it when nobody may add to it any more.
+def _always() -> Script[None]:
+    yield from ()
+
+
+async def remove(
+    database: Database, document_id: str, vectors: Vectors, allowed: Callable[[], Script[None]] = _always
+) -> None:
+    """Remove all that was made of a document, a batch at a time.
+
+    Args:
+        database: Where the passages are.
+        document_id: The document; nobody may add to it meanwhile.
+        vectors: Where its vectors are.
+        allowed: Runs first in each transaction; raises when this is no longer for the caller to do.
 
     Raises:
         StorageDown: Some is left.
 
     """
-    await database.write(lambda: vectors.remove(document_id))
-    while await database.write(lambda: _removed(document_id)):
+    await database.write(lambda: _without_vectors(document_id, vectors, allowed))
+    while await database.write(lambda: _removed(document_id, allowed)):
         pass
 
 
-def _removed(document_id: str) -> Script[bool]:
+def _without_vectors(document_id: str, vectors: Vectors, allowed: Callable[[], Script[None]]) -> Script[None]:
+    yield from allowed()
+    yield from vectors.remove(document_id)
+
+
+def _removed(document_id: str, allowed: Callable[[], Script[None]]) -> Script[bool]:
+    yield from allowed()
     rows = yield Query(_REMOVE, (document_id, _REMOVED_AT_ONCE))
     return len(rows) == _REMOVED_AT_ONCE

@@ -10,6 +10,8 @@ from documents.uploads import Upload, drop
 from storage.errors import StorageDown
 from storage.script import Database
 
+DELETING_S = 30.0
+
 
 class Documents:
     """Takes documents in and gives account of them; what makes them ready is another's work."""
@@ -69,11 +71,16 @@ class Documents:
 
         Raises:
             DocumentUnknown: The project has none of this id.
-            StorageDown: The database cannot be written now; once it was hidden, another process ends the work.
+            StorageDown: The database cannot be written now; nothing is deleted.
 
         """
-        uploaded = await self._database.write(lambda: hidden(project_id, document_id))
-        await erase(self._database, document_id, uploaded, self._vectors)
+        uploaded = await self._database.write(lambda: hidden(project_id, document_id, self._until_ns()))
+        # What is left once the document is hidden will be removed by whoever looks for such work.
+        with suppress(StorageDown):
+            await erase(self._database, document_id, uploaded, self._vectors)
+
+    def _until_ns(self) -> int:
+        return self._database.clock_ns() + int(DELETING_S * 10**9)
 
 
 async def erase(database: Database, document_id: str, upload: str | None, vectors: Vectors) -> None:

@@ -30,9 +30,13 @@ _ANEW = """
 """
 # The bytes may be uploaded again while what was made of the old ones is still being removed.
 _HIDE = """
-    UPDATE documents SET state = 'deleting', digest = 'deleting:' || id, claimed_by = NULL, claimed_until_ns = 0,
+    UPDATE documents SET state = 'deleting', digest = 'deleting:' || id, claimed_by = NULL, claimed_until_ns = ?,
            tries = 0, due_ns = 0
     WHERE id = ? AND project_id = ? AND state <> 'deleting' RETURNING upload
+"""
+_GONE = """
+    DELETE FROM documents WHERE id = ? AND state = 'deleting'
+    AND NOT EXISTS (SELECT 1 FROM passages WHERE document_id = documents.id)
 """
 
 
@@ -47,11 +51,13 @@ class DocumentPage(Struct, frozen=True):
 class Arrival(Struct, frozen=True, kw_only=True):
     """An upload whose bytes are all there.
 
-    `upload` is the id that its chunks lie under, `chunks` how many there are; `digest` is the SHA-256 of the bytes.
+    `upload` is the id that its chunks lie under, `chunks` how many there are, `rest` the bytes behind them; `digest` is
+    the SHA-256 of all.
     """
 
     upload: str
     chunks: int
+    rest: bytes
     project_id: str
     name: str
     format: Format
@@ -120,8 +126,10 @@ def page_of(project_id: str, after: str, limit: int) -> Script[DocumentPage]:
     return DocumentPage([document_of(row) for row in rows[:limit]], total, has_more=len(rows) > limit)
 
 
-def hidden(project_id: str, document_id: str) -> Script[str | None]:
+def hidden(project_id: str, document_id: str, until_ns: int) -> Script[str | None]:
     """Make a document one that is being deleted: nobody finds it any more, and who works on it may write no more.
+
+    Nobody else takes over what is left to do before `until_ns`.
 
     Returns:
         What its chunks lie under, if there are any.
@@ -130,15 +138,15 @@ def hidden(project_id: str, document_id: str) -> Script[str | None]:
         DocumentUnknown: The project has none of this id.
 
     """
-    rows = yield Query(_HIDE, (document_id, project_id))
+    rows = yield Query(_HIDE, (until_ns, document_id, project_id))
     if not rows:
         raise DocumentUnknown(document_id[:128])
     return rows[0][0]
 
 
 def gone(document_id: str) -> Script[None]:
-    """Forget a document of which nothing else is left."""
-    yield Query("DELETE FROM documents WHERE id = ? AND state = 'deleting'", (document_id,))
+    """Forget a hidden document, unless another process still removes passages of it."""
+    yield Query(_GONE, (document_id,))
 
 
 def document_of(row: tuple[Any, ...]) -> Document:

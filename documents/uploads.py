@@ -8,7 +8,7 @@ from documents.errors import DocumentError
 from documents.names import shown_name
 from documents.store import Arrival, arrived, new_id
 from storage.script import Database, Query, Rows, Script, Write
-from storage.statement import Row, insert_into
+from storage.statement import insert_into
 
 CHUNK_BYTES = 1_000_000
 ABANDONED_S = 3600.0
@@ -62,9 +62,9 @@ class Upload:
                 part = view[start : start + CHUNK_BYTES]
                 self._digest.update(part)
                 self._rest += part
-                # What is full stays until more comes: so the last row is always a new one, and no upload has no row.
+                # What is full stays until more comes: the last row is written with the document.
                 while len(self._rest) > CHUNK_BYTES:
-                    await self._write(CHUNK_BYTES)
+                    await self._write_full()
 
     async def finish(self, *, name: str, format: Format, subject: str, key_id: str | None) -> Document:  # noqa: A002 - the field's name
         """Make a document of the bytes.
@@ -84,10 +84,10 @@ class Upload:
             StorageDown: The upload is lost.
 
         """
-        await self._write(len(self._rest))
         arrival = Arrival(
             upload=self.id,
             chunks=self._chunks,
+            rest=bytes(self._rest),
             project_id=self._project_id,
             name=shown_name(name),
             format=format,
@@ -98,18 +98,27 @@ class Upload:
         )
         self.kept = True
         try:
-            document, self.kept = await self._database.write(lambda: _settled(arrival, self._most))
+            document, self.kept = await self._database.write(lambda: self._settled(arrival))
         except DocumentError:
             self.kept = False
             raise
         return document
 
-    async def _write(self, size: int) -> None:
-        content = bytes(memoryview(self._rest)[:size])
-        row = (self.id, self._chunks, self._database.clock_ns(), content)
-        await self._database.write(lambda: _written(row))
+    async def _write_full(self) -> None:
+        content = bytes(memoryview(self._rest)[:CHUNK_BYTES])
+        await self._database.write(lambda: self._written(content))
         self._chunks += 1
-        del self._rest[:size]
+        del self._rest[:CHUNK_BYTES]
+
+    def _written(self, content: bytes) -> Script[None]:
+        yield Write(_CHUNK, [(self.id, self._chunks, self._database.clock_ns(), content)])
+
+    def _settled(self, arrival: Arrival) -> Script[tuple[Document, bool]]:
+        document = yield from arrived(arrival, self._most)
+        kept = yield Query("SELECT id FROM documents WHERE upload = ?", (self.id,))
+        if kept:
+            yield from self._written(arrival.rest)
+        return document, bool(kept)
 
 
 async def drop(database: Database, upload: str) -> None:
@@ -146,16 +155,6 @@ async def contents(database: Database, upload: str) -> AsyncGenerator[bytes]:
     while rows := await database.read(lambda at=number: _content(upload, at)):
         yield rows[0][0]
         number += 1
-
-
-def _settled(arrival: Arrival, most: int) -> Script[tuple[Document, bool]]:
-    document = yield from arrived(arrival, most)
-    kept = yield Query("SELECT id FROM documents WHERE upload = ?", (arrival.upload,))
-    return document, bool(kept)
-
-
-def _written(row: Row) -> Script[None]:
-    yield Write(_CHUNK, [row])
 
 
 def _dropped(upload: str) -> Script[bool]:
