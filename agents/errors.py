@@ -53,6 +53,7 @@ class PromptTooLong(AgentError):
         tokens: Of the shortest prompt that holds the message.
         window: Of the model, in tokens.
         room: Tokens of the window that are kept for the answer.
+        detail: The three, as they were compared.
 
     """
 
@@ -61,3 +62,4 @@ class PromptTooLong(AgentError):
         self.tokens = tokens
         self.window = window
         self.room = room
+        self.detail = f"{tokens} + {room} > {window}"

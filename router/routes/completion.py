@@ -15,7 +15,8 @@ from accounts.idempotency.store import Stored
 from agents import PIPELINES, Pipeline
 from agents.errors import AgentError
 from agents.messages import Done, Events, Task
-from agents.providers.provider import Provider
+from agents.providers.models import Models
+from documents.errors import DocumentError
 from metering.ledger import Admission
 from metering.meter import Meter
 from metering.middleware import Receive, Scope, Send
@@ -30,8 +31,10 @@ from router.framing import Framing
 from router.line import line_of
 from router.menu import Choice, Menu
 from router.projects import ProjectChoice
+from router.readings import Readings
 from router.replays import Keeper, Replays
 from router.requests import CompletionRequest, check
+from router.sourced import SourcedFraming
 from router.turnstile import Turnstile
 from router.writer import Writer
 from storage.errors import StorageError
@@ -39,7 +42,7 @@ from storage.errors import StorageError
 ROUTE = "/completion"
 SURFACE = "completion"
 MOST_BODY_BYTES = 1_000_000
-FORESEEN = (Refused, AgentError, AccountError, StorageError)
+FORESEEN = (Refused, AgentError, AccountError, DocumentError, StorageError)
 STOPPING = Refused("overloaded", retry_after=1)
 
 
@@ -48,7 +51,8 @@ class Order(Struct, frozen=True):
 
     task: Task
     pipeline: Pipeline
-    framing: Framing
+    framing: Framing | SourcedFraming
+    models: Models
     hold: Hold | None
     keeper: Keeper | None
 
@@ -56,6 +60,10 @@ class Order(Struct, frozen=True):
     def turns(self) -> int:
         """History, question and answer (2.3.2)."""
         return len(self.task.history) + 2
+
+    def events(self) -> Events:
+        """Run it."""
+        return self.pipeline(self.task, self.models)
 
     async def end(self, meter: Meter) -> None:
         """Give back what was not used, and let a next try run where there was no answer."""
@@ -77,6 +85,7 @@ class Completion:
         metrics: Where answered requests are counted.
         planner: V1's planning model, when it is not the request's own.
         projects: Says what a request is booked on.
+        readings: Says which documents it reads.
         gate: Says whether limits and budgets let it in.
         replays: Knows the answers that are to be given again.
 
@@ -87,10 +96,11 @@ class Completion:
         *,
         authenticator: Authenticator,
         menu: Menu,
-        models: Callable[[Meter, Hold | None], Provider],
+        models: Callable[[Meter, Hold | None], Models],
         metrics: Metrics,
         planner: Model | None,
         projects: ProjectChoice,
+        readings: Readings,
         gate: Turnstile,
         replays: Replays,
     ) -> None:
@@ -100,6 +110,7 @@ class Completion:
         self._metrics = metrics
         self._planner = planner
         self._projects = projects
+        self._readings = readings
         self._gate = gate
         self._replays = replays
         self._decoder = msgspec.json.Decoder(CompletionRequest)
@@ -154,6 +165,9 @@ class Completion:
         if lacking is not None:
             raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
         project_id = await self._projects.of(request, principal)
+        documents = None
+        if request.project_id is not None:
+            documents = await self._readings.scope(project_id, request.sources)
         task = self._task(request, choice, project_id, self._planner_of(principal))
         admission = Admission(
             request_id=meter.request_id,
@@ -171,7 +185,12 @@ class Completion:
         if isinstance(keeper, Stored):
             return keeper
         hold = await self._let_in(admission, task, meter, keeper)
-        return Order(task, pipeline, self._framing(choice.shown, agent), hold, keeper)
+        framing, models = self._framing(choice.shown, agent), self._models(meter, hold)
+        if documents is None:
+            return Order(task, pipeline, framing, models, hold, keeper)
+        reading = self._readings.open(documents, models, meter)
+        task = msgspec.structs.replace(task, reading=reading)
+        return Order(task, pipeline, SourcedFraming(framing, reading), models, hold, keeper)
 
     async def _caller(self, scope: Scope) -> Principal:
         headers = scope["headers"]
@@ -214,15 +233,12 @@ class Completion:
             framing = self._framings[model, agent] = Framing(model, agent)
         return framing
 
-    def _events(self, order: Order, meter: Meter) -> Events:
-        return order.pipeline(order.task, self._models(meter, order.hold))
-
     async def _whole(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Collect the stream, settle, then write one JSON body."""
         pieces: list[str] = []
         client = Departure(line_of(scope))
         try:
-            async with client, aclosing(self._events(order, meter)) as events:
+            async with client, aclosing(order.events()) as events:
                 async for event in events:
                     if not isinstance(event, Done):
                         pieces += event.pieces
@@ -230,6 +246,7 @@ class Completion:
                 await _settle_without_answer(meter, "client_gone")
                 return
             text = "".join(pieces)
+            order.framing.before_body()
             if order.keeper is not None:
                 order.keeper.keep(meter, writer.kept_headers, partial(order.framing.body, text, order.turns))
             receipt = await meter.settle("ok")
@@ -248,7 +265,7 @@ class Completion:
         kept = None if order.keeper is None else order.keeper.blocks
         async with Departure(line_of(scope), writer.keep_alive, writer.last_write) as client:
             try:
-                async with aclosing(self._events(order, meter)) as events:
+                async with aclosing(order.events()) as events:
                     async for event in events:
                         if not isinstance(event, Done):
                             await writer.pieces(order.framing, event.pieces, kept)
