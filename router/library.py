@@ -11,7 +11,7 @@ from documents.index import index_of
 from documents.ingest import Ingest
 from documents.parsing.parser import Parser
 from documents.search import Library
-from router.ground import Ground
+from router.ground import Ground, tokenizers_of
 from router.settings import Settings
 
 FOLDER = "uploads"  # in the data folder: what is being read
@@ -47,7 +47,7 @@ async def holdings_of(settings: Settings, ground: Ground, booking: Booking | Non
     """
     database = ground.database
     index = await index_of(database)
-    parser = Parser()
+    parser = Parser(tokenizers_of(settings), settings.document_max_passages)
     stack.push_async_callback(parser.aclose)
     folder = settings.data_dir / FOLDER / ground.owner
     ingest = Ingest(database, index, parser, booking, folder, owner=ground.owner)

@@ -21,7 +21,6 @@ from accounts.limits.limits import Limits
 from accounts.limits.process_rates import ProcessRates
 from accounts.limits.rates import FallingBack, Rates
 from accounts.limits.rates_store import sweep_rates
-from agents.local.shelf import default_models_dir
 from agents.providers.models import Models
 from documents.embed import Booking
 from documents.search import Library
@@ -32,7 +31,7 @@ from metering.tokens import Tokens
 from pricing_tables.loader import load_rates
 from router.bookings import Bookings
 from router.embeddings import embeddings_model
-from router.ground import Ground, ground_of
+from router.ground import Ground, ground_of, tokenizers_of
 from router.library import Holdings, holdings_of
 from router.projects import ProjectChoice
 from router.replays import Replays
@@ -141,7 +140,7 @@ def _rates(settings: Settings) -> Rates | None:
 
 
 async def _books(house: House, ground: Ground, writer: Writer, stack: AsyncExitStack) -> Books:
-    tokens = Tokens((house.settings.models_dir or default_models_dir()) / "tokenizers")
+    tokens = Tokens(tokenizers_of(house.settings))
     stack.callback(tokens.close)
     for connection in house.connections.values():
         stack.push_async_callback(connection.chat.aclose)

@@ -65,7 +65,7 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
     admin_key_of(settings)
     connections, mends = connect(settings, rows, environ, local)
     switchboard = Switchboard({name: each.chat for name, each in connections.items()}, mends)
-    embedded = catalogue.find(local.model) if local is not None else None
+    embedded = catalogue.find(local.model) if local is not None and local.model is not None else None
     stand_in = embedded if settings.development and is_keyless(settings, environ) else None
     menu = Menu(catalogue, switchboard, mends, stand_in)
     return House(
