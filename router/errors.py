@@ -87,8 +87,8 @@ REASONS: dict[type[Exception], tuple[str, str]] = {
         "the model's provider refuses it (too long, or a parameter that it does not take)",
     ),
     PromptTooLong: (
-        "« message » est trop long pour ce modèle, en jetons : {detail} (la demande, la place de sa réponse, la fenêtre)",
-        "« message » is too long for this model, in tokens: {detail} (the request, room for its answer, the window)",
+        "« message » est trop long pour ce modèle, en jetons : {detail} (la demande, la réponse, la fenêtre)",
+        "« message » is too long for this model, in tokens: {detail} (the request, its answer, the window)",
     ),
     ProviderBusy: (
         "le fournisseur du modèle limite le débit, réessayez plus tard",

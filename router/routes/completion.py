@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
-from msgspec import Struct
 
 from accounts.errors import AccountError
 from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
 from agents import PIPELINES, Pipeline
 from agents.errors import AgentError
-from agents.messages import Done, Events, Task
+from agents.messages import Done, Task
 from agents.providers.models import Models
 from documents.errors import DocumentError
 from metering.ledger import Admission
@@ -30,11 +29,11 @@ from router.errors import Refused, log_unforeseen
 from router.framing import Framing
 from router.line import line_of
 from router.menu import Choice, Menu
+from router.order import Order
 from router.projects import ProjectChoice
 from router.readings import Readings
 from router.replays import Keeper, Replays
 from router.requests import CompletionRequest, check
-from router.sourced import SourcedFraming
 from router.turnstile import Turnstile
 from router.writer import Writer
 from storage.errors import StorageError
@@ -44,35 +43,6 @@ SURFACE = "completion"
 MOST_BODY_BYTES = 1_000_000
 FORESEEN = (Refused, AgentError, AccountError, DocumentError, StorageError)
 STOPPING = Refused("overloaded", retry_after=1)
-
-
-class Order(Struct, frozen=True):
-    """A request that was let in: what to run, how to frame its answer, what it holds of limits and budgets."""
-
-    task: Task
-    pipeline: Pipeline
-    framing: Framing | SourcedFraming
-    models: Models
-    hold: Hold | None
-    keeper: Keeper | None
-
-    @property
-    def turns(self) -> int:
-        """History, question and answer (2.3.2)."""
-        return len(self.task.history) + 2
-
-    def events(self) -> Events:
-        """Run it."""
-        return self.pipeline(self.task, self.models)
-
-    async def end(self, meter: Meter) -> None:
-        """Give back what was not used, and let a next try run where there was no answer."""
-        try:
-            if self.hold is not None:
-                await self.hold.used(meter.tokens)
-        finally:
-            if self.keeper is not None:
-                await self.keeper.end()
 
 
 class Completion:
@@ -91,7 +61,7 @@ class Completion:
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords alone, one for each thing that a request meets
         self,
         *,
         authenticator: Authenticator,
@@ -157,17 +127,12 @@ class Completion:
         request = decode(self._decoder, body)
         check(request)
         agent = request.agent_name()
-        pipeline = PIPELINES.get(agent)
-        if pipeline is None:
-            raise Refused("agent_not_found", "« agent » doit être V1 ou V2", param="agent")
+        pipeline = _pipeline(agent)
         choice = self._menu.choose(request.model)
-        lacking = principal.scopes.refusal((choice.asked.name, choice.shown), agent, SURFACE)
-        if lacking is not None:
-            raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
+        _check_scopes(principal, choice, agent)
         project_id = await self._projects.of(request, principal)
-        documents = None
-        if request.project_id is not None:
-            documents = await self._readings.scope(project_id, request.sources)
+        named = request.project_id is not None
+        documents = await self._readings.scope(project_id, request.sources) if named else None
         task = self._task(request, choice, project_id, self._planner_of(principal))
         admission = Admission(
             request_id=meter.request_id,
@@ -186,11 +151,10 @@ class Completion:
             return keeper
         hold = await self._let_in(admission, task, meter, keeper)
         framing, models = self._framing(choice.shown, agent), self._models(meter, hold)
+        order = Order(task, pipeline, framing, models, hold, keeper)
         if documents is None:
-            return Order(task, pipeline, framing, models, hold, keeper)
-        reading = self._readings.open(documents, models, meter)
-        task = msgspec.structs.replace(task, reading=reading)
-        return Order(task, pipeline, SourcedFraming(framing, reading), models, hold, keeper)
+            return order
+        return order.that_reads(self._readings.open(documents, models, meter), framing)
 
     async def _caller(self, scope: Scope) -> Principal:
         headers = scope["headers"]
@@ -284,6 +248,19 @@ class Completion:
             await writer.refuse(error)
             return
         await writer.last(order.framing, order.turns, error, order.keeper)
+
+
+def _pipeline(agent: str) -> Pipeline:
+    pipeline = PIPELINES.get(agent)
+    if pipeline is None:
+        raise Refused("agent_not_found", "« agent » doit être V1 ou V2", param="agent")
+    return pipeline
+
+
+def _check_scopes(principal: Principal, choice: Choice, agent: str) -> None:
+    lacking = principal.scopes.refusal((choice.asked.name, choice.shown), agent, SURFACE)
+    if lacking is not None:
+        raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
 
 
 async def _settle_without_answer(meter: Meter, status: RequestStatus) -> None:
