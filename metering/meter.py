@@ -98,6 +98,11 @@ class Meter:
         return self._receipt
 
     @property
+    def calls(self) -> int:
+        """How many upstream calls were begun."""
+        return len(self._calls)
+
+    @property
     def tokens(self) -> int:
         """How many tokens were read and generated; 0 until the request is settled."""
         return 0 if self._receipt is None else self._receipt.usage.total_tokens

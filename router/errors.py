@@ -26,6 +26,7 @@ from agents.errors import (
     AnswerCut,
     ModelUnavailable,
     PromptRefused,
+    PromptTooLong,
     ProviderBusy,
     ProviderDown,
     ProviderTimeout,
@@ -58,6 +59,7 @@ TYPES = {
 STATUS: dict[type[Exception], str] = {
     ModelUnavailable: "model_unavailable",
     PromptRefused: "invalid_request",
+    PromptTooLong: "invalid_request",
     ProviderBusy: "rate_limited",
     ProviderDown: "provider_error",
     ProviderTimeout: "provider_timeout",
@@ -84,6 +86,10 @@ REASONS: dict[type[Exception], tuple[str, str]] = {
         "le fournisseur du modèle la refuse (trop longue, ou un paramètre qu'il n'accepte pas)",
         "the model's provider refuses it (too long, or a parameter that it does not take)",
     ),
+    PromptTooLong: (
+        "« message » est trop long pour ce modèle, en jetons : {detail} (la demande, la réponse, la fenêtre)",
+        "« message » is too long for this model, in tokens: {detail} (the request, its answer, the window)",
+    ),
     ProviderBusy: (
         "le fournisseur du modèle limite le débit, réessayez plus tard",
         "the model's provider limits it, try again later",
@@ -107,6 +113,7 @@ TOLD = (ModelUnavailable, AccountError)  # failures below whose own text is for 
 FIELDS: dict[type[Exception], str] = {
     ModelUnavailable: "model",
     PromptRefused: "model",
+    PromptTooLong: "message",
     SourcesUnknown: "sources",
     DocumentUnknown: "document_id",
 }

@@ -1,5 +1,7 @@
 """Which project a request belongs to (2.2.2, 6.6c)."""
 
+from collections.abc import Coroutine
+
 from accounts.errors import AccountError
 from accounts.projects import DEFAULT_PROJECT, ID, Projects
 from router.auth import ADMIN, Principal
@@ -20,19 +22,15 @@ class ProjectChoice:
         self._projects = projects
         self._development = development
 
-    async def of(self, request: CompletionRequest, principal: Principal) -> str:
-        """Return the id of the project. No project has documents yet, so every source is unknown.
+    def of(self, request: CompletionRequest, principal: Principal) -> Coroutine[None, None, str]:
+        """Return the id of the project that a request is booked on: the one it names, or its caller's.
 
         Raises:
-            Refused: As `named`, and `invalid_request` for unknown sources.
+            Refused: As `named`.
             StorageDown: The project cannot be looked up now.
 
         """
-        project_id = await self.named(request.project_id or principal.project_id, principal)
-        if request.sources:
-            named = ", ".join(source[:64] for source in request.sources[:20])
-            raise Refused("invalid_request", f"sources inconnues dans ce projet : {named}", param="sources")
-        return project_id
+        return self.named(request.project_id or principal.project_id, principal)
 
     async def named(self, project_id: str, principal: Principal) -> str:
         """Return the id of the project that a caller names, if it is one to act on.

@@ -1,4 +1,4 @@
-"""A vendor's end of the wire: OpenAI and Mistral chat and embeddings, strict about requests, scripted by the prompt's own text."""
+"""A vendor's end of the wire: OpenAI and Mistral, chat and embeddings, strict, scripted by the prompt's own text."""
 
 import asyncio
 import itertools
