@@ -23,6 +23,7 @@ from accounts.limits.rates import FallingBack, Rates
 from accounts.limits.rates_store import sweep_rates
 from agents.counting import Counter
 from agents.providers.models import Models
+from agents.window import Window
 from documents.search import Library
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
@@ -33,6 +34,7 @@ from router.bookings import Bookings
 from router.ground import Ground, ground_of, tokenizers_of
 from router.library import Holdings, holdings_of
 from router.projects import ProjectChoice
+from router.readings import Readings
 from router.replays import Replays
 from router.routes import completion
 from router.routes.completion import Completion
@@ -198,9 +200,15 @@ def completion_of(house: House, opened: Opened) -> Completion:
         metrics=house.metrics,
         planner=house.planner,
         projects=project_choice_of(house, opened),
+        readings=_readings(house, opened),
         gate=opened.turnstile,
         replays=Replays(opened.idempotency, completion.ROUTE),
     )
+
+
+def _readings(house: House, opened: Opened) -> Readings:
+    window = Window(opened.counter, house.settings.max_output_tokens)
+    return Readings(opened.library, house.embeddings, window, checks=house.settings.v1_check == "on")
 
 
 def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
