@@ -26,8 +26,8 @@ _LITTLE = """
     where which while who whom why will with would you your yours
     ai ait alors as au aucun aussi autre aux avait avant avec avez avoir avons c ce ceci cela celle celles celui ces cet
     cette ceux chaque ci comme comment d dans de depuis des doit donc dont du elle elles en encore entre es est et
-    etaient etait ete etes etre eu fait faut il ils j je jusqu l la laquelle le lequel les lesquels leur leurs lors lorsque lui
-    m ma mais me meme memes mes moi moins mon n ne ni nos notre nous on ont ou par parce pas pendant peu peut peuvent
+    etaient etait ete etes etre eu fait faut il ils j je jusqu l la laquelle le lequel les lesquels leur leurs lors
+    lorsque lui m ma mais me meme memes mes moi moins mon n ne ni nos notre nous on ont ou par parce pas pendant peu peut peuvent
     plus pour pourquoi qu quand que quel quelle quelles quels qui quoi s sa sans se selon sera ses si soit son sont sous
     suis sur t ta te tes toi ton tous tout toute toutes tres tu un une vers vos votre vous y
 """
