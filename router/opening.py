@@ -21,7 +21,9 @@ from accounts.limits.limits import Limits
 from accounts.limits.process_rates import ProcessRates
 from accounts.limits.rates import FallingBack, Rates
 from accounts.limits.rates_store import sweep_rates
+from agents.counting import Counter
 from agents.providers.models import Models
+from agents.window import Window
 from documents.embed import Booking
 from documents.search import Library
 from metering.ledger import Ledger
@@ -30,10 +32,10 @@ from metering.reports import Reports
 from metering.tokens import Tokens
 from pricing_tables.loader import load_rates
 from router.bookings import Bookings
-from router.embeddings import embeddings_model
 from router.ground import Ground, ground_of, tokenizers_of
 from router.library import Holdings, holdings_of
 from router.projects import ProjectChoice
+from router.readings import Readings
 from router.replays import Replays
 from router.routes import completion
 from router.routes.completion import Completion
@@ -60,6 +62,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     limits: Limits
     gate: Gate
     idempotency: Idempotency
+    counter: Counter
     holdings: Holdings
 
     @property
@@ -90,7 +93,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     limits = Limits(ground.database, tenancy.revision, settings.default_rpm, settings.default_tpm)
     gate = _gate(settings, ground, tenancy, writer, limits, stack)
     books = await _books(house, ground, writer, stack)
-    holdings = await holdings_of(settings, ground, _booking(house, books, gate), stack)
+    holdings = await holdings_of(settings, ground, _booking(house, ground, gate, books), stack)
     # Begun last, so ended first: what it works on is given back while all that it rests on is still open.
     await _keep_running((holdings.run,), stack)
     return Opened(
@@ -101,6 +104,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
         gate=gate,
         idempotency=idempotency,
         holdings=holdings,
+        counter=Counter(books.tokens, house.own_tokens),
     )
 
 
@@ -144,15 +148,18 @@ async def _books(house: House, ground: Ground, writer: Writer, stack: AsyncExitS
     stack.callback(tokens.close)
     for connection in house.connections.values():
         stack.push_async_callback(connection.chat.aclose)
+    if house.own_tokens is not None:
+        stack.push_async_callback(house.own_tokens.aclose)
     books = Books(house.scales, Ledger(writer, ground.journal, Release), house.metrics, tokens)
     stack.push_async_callback(books.drain)
     return books
 
 
-def _booking(house: House, books: Books, gate: Gate) -> Booking | None:
-    """Return what embeds documents and books it; None where nothing can."""
-    model = embeddings_model(house.settings)
-    return None if model is None else Bookings(model)
+def _booking(house: House, ground: Ground, gate: Gate, books: Books) -> Booking | None:
+    """Return what embeds documents and books it; None where no model embeds."""
+    if house.embeddings is None:
+        return None
+    return Bookings(house.embeddings, books, _turnstile(house, ground, gate), models_of(house))
 
 
 def _chores(house: House, ground: Ground) -> tuple[Run, ...]:
@@ -184,23 +191,39 @@ def _count_buried(house: House, closed: int) -> None:
 
 def completion_of(house: House, opened: Opened) -> Completion:
     """Return the application behind `POST /completion`."""
+    return Completion(
+        authenticator=opened.tenancy.authenticator,
+        menu=house.menu,
+        models=models_of(house),
+        metrics=house.metrics,
+        planner=house.planner,
+        projects=project_choice_of(house, opened),
+        readings=_readings(house, opened),
+        gate=_turnstile(house, opened.ground, opened.gate),
+        replays=Replays(opened.idempotency, completion.ROUTE),
+    )
+
+
+def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
+    """Return what makes the provider of one request."""
     policies = {name: connection.policy for name, connection in house.connections.items()}
     most = house.settings.max_output_tokens
 
     def models(meter: Meter, hold: Hold | None) -> Models:
         return Models(house.switchboard, policies, meter, hold, most)
 
-    longest_s = {name: policy.total_s for name, policy in policies.items()}
-    return Completion(
-        authenticator=opened.tenancy.authenticator,
-        menu=house.menu,
-        models=models,
-        metrics=house.metrics,
-        planner=house.planner,
-        projects=project_choice_of(house, opened),
-        gate=Turnstile(opened.gate, longest_s, most, lists_open=opened.ground.lists_open),
-        replays=Replays(opened.idempotency, completion.ROUTE),
-    )
+    return models
+
+
+def _turnstile(house: House, ground: Ground, gate: Gate) -> Turnstile:
+    """Return what every metered request passes."""
+    longest_s = {name: connection.policy.total_s for name, connection in house.connections.items()}
+    return Turnstile(gate, longest_s, house.settings.max_output_tokens, lists_open=ground.lists_open)
+
+
+def _readings(house: House, opened: Opened) -> Readings:
+    window = Window(opened.counter, house.settings.max_output_tokens)
+    return Readings(opened.library, house.embeddings, window, checks=house.settings.v1_check == "on")
 
 
 def project_choice_of(house: House, opened: Opened) -> ProjectChoice:
