@@ -128,8 +128,13 @@ async def drop(database: Database, upload: str) -> None:
         StorageDown: Some are left; they are swept later.
 
     """
-    while await database.write(lambda: _dropped(upload)):
+    while await database.write(lambda: dropped(upload)):
         pass
+
+
+def dropped(upload: str) -> Script[bool]:
+    """Remove the first chunks of an upload; True when there may be more."""
+    return len((yield Query(_DROP, (upload, upload, _AT_ONCE)))) == _AT_ONCE
 
 
 async def sweep(database: Database) -> None:
@@ -155,10 +160,6 @@ async def contents(database: Database, upload: str) -> AsyncGenerator[bytes]:
     while rows := await database.read(lambda at=number: _content(upload, at)):
         yield rows[0][0]
         number += 1
-
-
-def _dropped(upload: str) -> Script[bool]:
-    return len((yield Query(_DROP, (upload, upload, _AT_ONCE)))) == _AT_ONCE
 
 
 def _orphans(before_ns: int) -> Script[Rows]:

@@ -24,7 +24,6 @@ from accounts.limits.rates_store import sweep_rates
 from agents.counting import Counter
 from agents.providers.models import Models
 from agents.window import Window
-from documents.embed import Booking
 from documents.search import Library
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
@@ -62,8 +61,9 @@ class Opened(Struct, frozen=True, kw_only=True):
     limits: Limits
     gate: Gate
     idempotency: Idempotency
-    counter: Counter
+    turnstile: Turnstile
     holdings: Holdings
+    counter: Counter
 
     @property
     def library(self) -> Library | None:
@@ -93,7 +93,9 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     limits = Limits(ground.database, tenancy.revision, settings.default_rpm, settings.default_tpm)
     gate = _gate(settings, ground, tenancy, writer, limits, stack)
     books = await _books(house, ground, writer, stack)
-    holdings = await holdings_of(settings, ground, _booking(house, ground, gate, books), stack)
+    turnstile = _turnstile(house, gate, ground)
+    booking = None if house.embeddings is None else Bookings(house.embeddings, books, turnstile, models_of(house))
+    holdings = await holdings_of(settings, ground, booking, stack)
     # Begun last, so ended first: what it works on is given back while all that it rests on is still open.
     await _keep_running((holdings.run,), stack)
     return Opened(
@@ -103,6 +105,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
         limits=limits,
         gate=gate,
         idempotency=idempotency,
+        turnstile=turnstile,
         holdings=holdings,
         counter=Counter(books.tokens, house.own_tokens),
     )
@@ -116,6 +119,12 @@ async def _keep_running(tasks: tuple[Run, ...], stack: AsyncExitStack) -> None:
 
 async def _run(task: Run) -> None:
     await task()
+
+
+def _turnstile(house: House, gate: Gate, ground: Ground) -> Turnstile:
+    """Return what every metered request passes."""
+    longest_s = {name: connection.policy.total_s for name, connection in house.connections.items()}
+    return Turnstile(gate, longest_s, house.settings.max_output_tokens, lists_open=ground.lists_open)
 
 
 def _gate(
@@ -155,13 +164,6 @@ async def _books(house: House, ground: Ground, writer: Writer, stack: AsyncExitS
     return books
 
 
-def _booking(house: House, ground: Ground, gate: Gate, books: Books) -> Booking | None:
-    """Return what embeds documents and books it; None where no model embeds."""
-    if house.embeddings is None:
-        return None
-    return Bookings(house.embeddings, books, _turnstile(house, ground, gate), models_of(house))
-
-
 def _chores(house: House, ground: Ground) -> tuple[Run, ...]:
     """Return what is done now and then: burying the dead, sweeping full limits, sending the mail."""
     database, settings = ground.database, house.settings
@@ -199,7 +201,7 @@ def completion_of(house: House, opened: Opened) -> Completion:
         planner=house.planner,
         projects=project_choice_of(house, opened),
         readings=_readings(house, opened),
-        gate=_turnstile(house, opened.ground, opened.gate),
+        gate=opened.turnstile,
         replays=Replays(opened.idempotency, completion.ROUTE),
     )
 
@@ -213,12 +215,6 @@ def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
         return Models(house.switchboard, policies, meter, hold, most)
 
     return models
-
-
-def _turnstile(house: House, ground: Ground, gate: Gate) -> Turnstile:
-    """Return what every metered request passes."""
-    longest_s = {name: connection.policy.total_s for name, connection in house.connections.items()}
-    return Turnstile(gate, longest_s, house.settings.max_output_tokens, lists_open=ground.lists_open)
 
 
 def _readings(house: House, opened: Opened) -> Readings:

@@ -1,5 +1,7 @@
 """Documents as callers send them, and projects of a gateway that reads them."""
 
+from pathlib import Path
+
 import requests
 
 from tests.gateway import Gateway
@@ -11,10 +13,10 @@ def path_of(project_id: str, document_id: str = "") -> str:
 
 
 def send_file(
-    caller: Caller, project_id: str, content: bytes, name: str | None = "notes.txt", **fields: str
+    caller: Caller, project_id: str, content: bytes, file_name: str | None = "notes.txt", **fields: str
 ) -> requests.Response:
     """Upload a file as a form."""
-    files = {"file": (name, content)}
+    files = {"file": (file_name, content)}
     headers = {} if caller.credential is None else {"Authorization": f"Bearer {caller.credential}"}
     url = caller.gateway.url + path_of(project_id)
     return requests.post(url, files=files, data=fields, headers=headers, timeout=60)
@@ -27,11 +29,9 @@ def send_body(caller: Caller, project_id: str, body: object, content_type: str |
     return requests.post(caller.gateway.url + path_of(project_id), data=body, headers=headers, timeout=60)  # type: ignore[arg-type]
 
 
-def form(*parts: tuple[str, bytes], boundary: str = "X", end: bytes | None = None) -> bytes:
+def form(*parts: tuple[bytes, bytes], boundary: str = "X", end: bytes | None = None) -> bytes:
     """Return a form: heads of parts and what is in them."""
-    written = b"".join(
-        b"--%b\r\n%b\r\n\r\n%b\r\n" % (boundary.encode(), head.encode(), content) for head, content in parts
-    )
+    written = b"".join(b"--%b\r\n%b\r\n\r\n%b\r\n" % (boundary.encode(), head, content) for head, content in parts)
     return written + (b"--%b--\r\n" % boundary.encode() if end is None else end)
 
 
@@ -44,5 +44,5 @@ def listed(caller: Caller, project_id: str, **query: str) -> list[dict[str, obje
 def resident_mb(gateway: Gateway) -> float:
     """Return what of the gateway's own process is in memory, at most so far."""
     assert gateway.process is not None
-    with open(f"/proc/{gateway.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
