@@ -222,6 +222,11 @@ def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
     return models
 
 
+def _readings(house: House, opened: Opened) -> Readings:
+    window = Window(opened.counter, house.settings.max_output_tokens)
+    return Readings(opened.library, house.embeddings, window, checks=house.settings.v1_check == "on")
+
+
 def project_choice_of(house: House, opened: Opened) -> ProjectChoice:
     """Return what says which project a caller may act on."""
     return ProjectChoice(opened.tenancy.projects, development=house.settings.development)
