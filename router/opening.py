@@ -206,11 +206,6 @@ def completion_of(house: House, opened: Opened) -> Completion:
     )
 
 
-def _readings(house: House, opened: Opened) -> Readings:
-    window = Window(opened.counter, house.settings.max_output_tokens)
-    return Readings(opened.library, house.embeddings, window, checks=house.settings.v1_check == "on")
-
-
 def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
     """Return what makes the provider of one request."""
     policies = {name: connection.policy for name, connection in house.connections.items()}
