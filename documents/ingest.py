@@ -129,7 +129,8 @@ class Ingest:
             held = await self._next()
             if held is None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), self._pace.poll_s)
+                    async with asyncio.timeout(self._pace.poll_s):
+                        await self._news.wait()
             else:
                 await self._hold(held, own)
 

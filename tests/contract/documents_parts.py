@@ -88,7 +88,8 @@ async def ingesting(database, folder, booking=None, *, reader=None, owner="me", 
 
 async def pause(seconds):
     with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.Event().wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await asyncio.Event().wait()
 
 
 async def until(come_true):
