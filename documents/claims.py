@@ -9,9 +9,8 @@ from documents.document import Document
 from documents.store import COLUMNS, document_of
 from storage.script import Query, Script
 
-MOST_TRIES = 20  # with the pauses of `pause_s`, a good hour
+MOST_TRIES = 20  # with the usual pauses, a good hour
 _TRIES_OF_A_DEATH = 4  # a document that ends five workers ends itself
-_PAUSES_S = (2.0, 300.0)
 _TAKE = "UPDATE documents SET claimed_by = ?, claimed_until_ns = ?, tries = ? WHERE id = ?"
 _MINE = "SELECT id FROM documents WHERE id = ? AND claimed_by = ? ORDER BY id"
 _FREE = "claimed_by = NULL, claimed_until_ns = 0"
@@ -70,12 +69,6 @@ class Claim(Struct, frozen=True, kw_only=True):
 def stale(indexed_by: str) -> Work:
     """Return the work on documents that are ready, but whose vectors are of another model or index."""
     return Work("state = 'ready' AND (indexed_by IS NULL OR indexed_by <> ?)", (indexed_by,))
-
-
-def pause_s(tries: int) -> float:
-    """Return how long to wait after so many tries, in seconds: twice as long each time, 5 minutes at most."""
-    first, longest = _PAUSES_S
-    return min(longest, first * 2 ** min(tries - 1, 10))
 
 
 def waits(work: Work, now_ns: int) -> Script[bool]:

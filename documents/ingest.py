@@ -18,7 +18,6 @@ from documents.claims import (
     claim,
     failed,
     given_back,
-    pause_s,
     put_off,
     renewed,
     stale,
@@ -51,6 +50,8 @@ class Pace(Struct, frozen=True, kw_only=True):
         lease_s: After how many seconds without a word another process takes over.
         poll_s: How often work that other processes left is looked for, in seconds.
         sweep_s: How often abandoned uploads and vectors of another model are looked for, in seconds.
+        pause_s: How long what failed waits after its first try, in seconds; then twice as long each time.
+        longest_pause_s: How long it waits at most, in seconds.
 
     """
 
@@ -58,6 +59,12 @@ class Pace(Struct, frozen=True, kw_only=True):
     lease_s: float = 15.0
     poll_s: float = 2.0
     sweep_s: float = 60.0
+    pause_s: float = 2.0
+    longest_pause_s: float = 300.0
+
+    def pause_after(self, tries: int) -> float:
+        """Return how long to wait after so many tries, in seconds."""
+        return min(self.longest_pause_s, self.pause_s * 2 ** min(tries - 1, 20))
 
 
 _USUAL = Pace()
@@ -194,7 +201,7 @@ class Ingest:
         if held.tries >= MOST_TRIES:
             await self._refuse(held, reason)
         else:
-            await self._later(held, reason, pause_s(held.tries))
+            await self._later(held, reason, self._pace.pause_after(held.tries))
 
     async def _refuse(self, held: Claim, reason: str) -> None:
         if held.document.state == "ready":

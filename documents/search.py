@@ -69,18 +69,20 @@ class _Weights:
 class Library:
     """The passages of projects, found by meaning and by words."""
 
-    def __init__(self, database: Database, index: Index, model: str | None) -> None:
+    def __init__(self, database: Database, index: Index, model: str | None, boost: float = BOOST) -> None:
         """Read nothing yet.
 
         Args:
             database: Where the documents are.
             index: Where their vectors are.
             model: The embeddings model of questions; documents indexed by another are found by words alone.
+            boost: What all words of a question add to a cosine.
 
         """
         self._database = database
         self._index = index
         self._keywords = keywords_of(database)
+        self._boost = boost
         self._indexed_by = None if model is None else f"{index.name}/{model}"
 
     async def scope(self, project_id: str, sources: Sequence[str]) -> Scope | None:
@@ -136,7 +138,7 @@ class Library:
         if vector is not None and scope.indexed:
             cosines = await self._index.nearest(scope.indexed, unit(vector), _NEAREST, proposed)
         rows = await self._database.read(lambda: _passages(scope, {*proposed, *cosines}))
-        boost = BOOST if vector is not None else None
+        boost = self._boost if vector is not None else None
         hits = [_hit(row, cosines.get(row[0], 0.0), weights, boost) for row in rows]
         found = [hit for hit in hits if hit.score > 0]
         return sorted(found, key=lambda hit: (-hit.score, hit.document_id, hit.passage.number))[:limit]

@@ -20,16 +20,17 @@ _NAMED_NUMBER = re.compile(r"\b([A-ZÀ-Þ]{2,6})[ \u00a0](\d{2,7})\b")
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae"})
 _LITTLE = """
     a about after all also am an and any are as at be because been before being between both but by can could did do
-    does doing for from further had has have having he her here hers him his how i if in into is it its itself just me
-    more most my no nor not of off on once only or other our ours out over own same she should so some such than that
-    the their theirs them then there these they this those through to too under until up very was we were what when
-    where which while who whom why will with would you your yours
-    ai ait alors as au aucun aussi autre aux avait avant avec avez avoir avons c ce ceci cela celle celles celui ces cet
-    cette ceux chaque ci comme comment d dans de depuis des doit donc dont du elle elles en encore entre es est et
-    etaient etait ete etes etre eu fait faut il ils j je jusqu l la laquelle le lequel les lesquels leur leurs lors lorsque lui
-    m ma mais me meme memes mes moi moins mon n ne ni nos notre nous on ont ou par parce pas pendant peu peut peuvent
-    plus pour pourquoi qu quand que quel quelle quelles quels qui quoi s sa sans se selon sera ses si soit son sont sous
-    suis sur t ta te tes toi ton tous tout toute toutes tres tu un une vers vos votre vous y
+    does doing for from further had has have having he her here hers him his how i if in into is it its itself just
+    me more most my no nor not of off on once only or other our ours out over own same she should so some such than
+    that the their theirs them then there these they this those through to too under until up very was we were what
+    when where which while who whom why will with would you your yours
+    ai ait alors as au aucun aussi autre aux avait avant avec avez avoir avons c ce ceci cela celle celles celui ces
+    cet cette ceux chaque ci comme comment d dans de depuis des doit donc dont du elle elles en encore entre es est
+    et etaient etait ete etes etre eu fait faut il ils j je jusqu l la laquelle le lequel les lesquels leur leurs
+    lors lorsque lui m ma mais me meme memes mes moi moins mon n ne ni nos notre nous on ont ou par parce pas
+    pendant peu peut peuvent plus pour pourquoi qu quand que quel quelle quelles quels qui quoi s sa sans se selon
+    sera ses si soit son sont sous suis sur t ta te tes toi ton tous tout toute toutes tres tu un une vers vos votre
+    vous y
 """
 _STOP = frozenset(_LITTLE.split())
 

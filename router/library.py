@@ -49,7 +49,7 @@ async def holdings_of(settings: Settings, ground: Ground, booking: Booking | Non
     index = await index_of(database)
     parser = Parser(tokenizers_of(settings), settings.document_max_passages)
     stack.push_async_callback(parser.aclose)
-    folder = settings.data_dir / FOLDER / ground.owner
+    folder = settings.data_dir / FOLDER
     ingest = Ingest(database, index, parser, booking, folder, owner=ground.owner)
     return Holdings(
         documents=Documents(database, index, most=settings.project_max_documents, arrived=ingest.wake),

@@ -12,6 +12,7 @@ _INVISIBLE = re.compile(
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _BLANKS = re.compile("[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_TRAILING = re.compile(r"(?<![ ])[ ]++$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -21,6 +22,12 @@ def clean(text: str) -> str:
     text = _BLANKS.sub(" ", unicodedata.normalize("NFC", text))
     text = text.replace(" \n", "\n").replace("\n ", "\n")
     return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def clean_code(text: str) -> str:
+    """Return `text` cleaned but for its blanks, which mean something where they begin a line."""
+    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", _BREAKS.sub("\n", text)))
+    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text.expandtabs(4))).strip("\n")
 
 
 def clean_line(text: str) -> str:

@@ -15,7 +15,7 @@ DONE, BROKEN, MEMORY, SIZE, DISK = 0, 1, 3, 4, 5
 
 _ERRORS = {errno.EFBIG: SIZE, errno.ENOSPC: DISK, errno.EDQUOT: DISK, errno.ENOMEM: MEMORY}
 # Each module has `blocks(source, suffix, limits)`.
-_PARSERS: dict[Format, str] = {"txt": "plain"}
+_PARSERS: dict[Format, str] = {"txt": "plain", "md": "markdown", "html": "web", "pdf": "pdf", "docx": "word"}
 
 Blocks = Callable[..., Generator[Block]]
 
@@ -47,5 +47,5 @@ def read(request: Request, source: BinaryIO, result: BinaryIO, count: Count) -> 
 
 
 def _parser(format_: Format) -> Blocks:
-    blocks: Blocks = importlib.import_module(f"documents.parsing.{_PARSERS.get(format_, 'plain')}").blocks
+    blocks: Blocks = importlib.import_module(f"documents.parsing.{_PARSERS[format_]}").blocks
     return blocks

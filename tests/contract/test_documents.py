@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from documents.errors import DocumentUnknown, ProjectFull
-from tests.contract.databases import asking, opened
-from tests.contract.documents_parts import PROJECT, documents_of, put
+from tests.contract.databases import opened
+from tests.contract.documents_parts import PROJECT, count, documents_of, put
 
 pytestmark = pytest.mark.anyio
 
 
 async def chunks(database):
-    return (await database.read(asking("SELECT COUNT(*) FROM document_chunks")))[0][0]
+    return await count(database, "document_chunks")
 
 
 async def break_off(documents):
@@ -23,7 +23,7 @@ async def break_off(documents):
 
 async def test_document_is_found_and_listed_in_its_project_alone(url):
     async with opened(url) as database:
-        documents = documents_of(database)
+        documents = await documents_of(database)
         document = await put(documents, b"some text", name="C:\\tmp\\plan \u202e.txt")
 
         assert (await documents.find(PROJECT, document.id)) == document
@@ -36,7 +36,7 @@ async def test_document_is_found_and_listed_in_its_project_alone(url):
 
 async def test_pages_follow_one_another_and_know_the_total(url):
     async with opened(url) as database:
-        documents = documents_of(database)
+        documents = await documents_of(database)
         made = [(await put(documents, b"%d" % number)).id for number in range(5)]
 
         first = await documents.page(PROJECT, "", 3)
@@ -48,7 +48,7 @@ async def test_pages_follow_one_another_and_know_the_total(url):
 
 async def test_same_bytes_are_the_same_document_of_a_project(url):
     async with opened(url) as database:
-        documents = documents_of(database)
+        documents = await documents_of(database)
         first = await put(documents, b"x" * 2_500_000, step=700_001)
         held = await chunks(database)
 
@@ -62,7 +62,7 @@ async def test_same_bytes_are_the_same_document_of_a_project(url):
 
 async def test_same_bytes_uploaded_at_the_same_moment_are_one_document(url):
     async with opened(url) as one, opened(url) as other:
-        uploads = [put(documents_of(database), b"same bytes") for database in (one, other) * 5]
+        uploads = [put(await documents_of(database), b"same bytes") for database in (one, other) * 5]
 
         made = await asyncio.gather(*uploads)
 
@@ -73,19 +73,20 @@ async def test_same_bytes_uploaded_at_the_same_moment_are_one_document(url):
 async def test_limit_of_a_project_holds_exactly_under_uploads_at_once(url):
     async with opened(url) as one, opened(url) as other:
         uploads = [
-            put(documents_of(database, most=7), b"%d" % number) for number, database in enumerate((one, other) * 8)
+            put(await documents_of(database, most=7), b"%d" % number)
+            for number, database in enumerate((one, other) * 8)
         ]
 
         outcomes = await asyncio.gather(*uploads, return_exceptions=True)
 
         assert sum(isinstance(outcome, ProjectFull) for outcome in outcomes) == 9
-        assert (await documents_of(one).page(PROJECT, "", 100)).total == 7
+        assert (await (await documents_of(one)).page(PROJECT, "", 100)).total == 7
         assert await chunks(one) == 7
 
 
 async def test_upload_that_breaks_off_leaves_nothing(url):
     async with opened(url) as database:
-        documents = documents_of(database)
+        documents = await documents_of(database)
         with pytest.raises(ConnectionResetError):
             await break_off(documents)
 
@@ -95,12 +96,12 @@ async def test_upload_that_breaks_off_leaves_nothing(url):
 
 async def test_empty_upload_is_a_document_of_no_bytes(url):
     async with opened(url) as database:
-        assert (await put(documents_of(database), b"")).size == 0
+        assert (await put(await documents_of(database), b"")).size == 0
 
 
 async def test_deleted_document_is_unknown_and_its_bytes_may_come_again(url):
     async with opened(url) as database:
-        documents = documents_of(database)
+        documents = await documents_of(database)
         document = await put(documents, b"gone soon")
         await documents.delete(PROJECT, document.id)
 
