@@ -15,8 +15,8 @@ EMPTY = "(no passage was found)"
 # controls, tag characters, and control characters but for tab and line feed.
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
 # Engines parse the control tokens of chat templates in any text (llama.cpp among them): <|im_start|>, </s>,
-# <start_of_turn>. All open like a tag, some families' with characters of full width; "a < b" does not.
-TAG = re.compile("[<\uff1c](?=\\S)")
+# <start_of_turn>. All open like a tag, some families' with characters of full width; "a < b", "<=" and "<-" do not.
+TAG = re.compile("[<\uff1c](?=[^\\s=-])")
 # Those of the Mistral and Llama 2 families stand in brackets: [INST], [/INST], [TOOL_CALLS], [gMASK].
 BRACKETED = re.compile(r"\[(/?[A-Za-z_]*[A-Z]{2}[A-Za-z_]*)\]")
 CITATION = re.compile(r"\[\s*(\d{1,4}(?:\s*[,;-]\s*\d{1,4})*)\s*\]")
