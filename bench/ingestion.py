@@ -110,13 +110,18 @@ def main() -> None:
         while not uploads.over.is_set():
             during.append(added(service, straight, measure))
         after = [added(service, straight, measure) for _ in range(2)]
-    print(f"{options.documents} documents in {uploads.seconds:.0f} s: {uploads.states}")
-    for name, turns in (("before", before), ("during", during), ("after", after)):
-        p50, p99 = median(turn[0] for turn in turns), median(turn[1] for turn in turns)
-        print(f"{name:7} added p50 {p50:.2f} ms, p99 {p99:.2f} ms, {len(turns)} turns")
-    ratio = median(p99 for _, p99 in during) / median(p99 for _, p99 in before)
-    print(f"p99 during is {ratio:.2f} times that of before")
+    told(uploads, before, during, after)
     sys.exit(uploads.states.get("ready") != options.documents)
+
+
+def told(uploads: Uploads, *turns: list[tuple[float, float]]) -> None:
+    """Print what was added before, during and after, in medians over turns."""
+    print(f"{uploads.count} documents in {uploads.seconds:.0f} s: {uploads.states}")
+    at_99 = [median(p99 for _, p99 in each) for each in turns]
+    for name, each, p99 in zip(("before", "during", "after"), turns, at_99, strict=True):
+        p50 = median(p50 for p50, _ in each)
+        print(f"{name:7} added p50 {p50:.2f} ms, p99 {p99:.2f} ms, {len(each)} turns")
+    print(f"p99 during is {at_99[1] / at_99[0]:.2f} times that of before")
 
 
 if __name__ == "__main__":
