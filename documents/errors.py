@@ -33,8 +33,16 @@ class ProjectFull(DocumentError):
     """This project has as many documents as it may; delete some first."""
 
 
+class UploadExpired(DocumentError):
+    """The upload paused for too long; send it again."""
+
+
 class Unreadable(DocumentError):
     """The document cannot be read."""
+
+
+class ParserDown(DocumentError):
+    """Documents cannot be read now."""
 
 
 class EmbeddingFailed(DocumentError):

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -98,6 +98,11 @@ class Meter:
         return self._receipt
 
     @property
+    def calls(self) -> int:
+        """How many upstream calls were begun."""
+        return len(self._calls)
+
+    @property
     def tokens(self) -> int:
         """How many tokens were read and generated; 0 until the request is settled."""
         return 0 if self._receipt is None else self._receipt.usage.total_tokens
@@ -188,7 +193,7 @@ class Meter:
         weighed = [weigh(call, self._books.scales[call.model.name], day) for call in self._calls]
         told = Circumstances(
             request_id=self.request_id,
-            resolved_model=self._calls[-1].model.name if self._calls else self._admission.model,
+            resolved_model=_answerer(self._calls, self._admission.model),
             latency_s=latency_s,
             ttft_s=self._first_text if self._stream else None,
             warnings=tuple(self._warnings),
@@ -226,7 +231,11 @@ class Meter:
     async def _estimate(self, call: Call) -> Usage:
         """Count what went in and came out; what a provider counted in silence, such as reasoning, is not in it."""
         tokens = self._books.tokens
-        read = await tokens.count_prompt(call.model.tokenizer, call.asked)
+        if call.model.kind == "chat":
+            read = await tokens.count_prompt(call.model.tokenizer, call.asked)
+        else:
+            # Texts to embed stand alone: no template frames them.
+            read = await tokens.count(call.model.tokenizer, [text for _, text in call.asked])
         generated = await tokens.count(call.model.tokenizer, [call.text])
         self.warn("usage-estimated" if call.refusal is None else f"usage-refused: {call.refusal}")
         if "bytes" in (read.source, generated.source):
@@ -234,3 +243,11 @@ class Meter:
         # No provider generates more than it was allowed to, however its text is cut here.
         written = generated.tokens if call.max_tokens is None else min(generated.tokens, call.max_tokens)
         return Usage(input_uncached=read.tokens, output_visible=written, source="estimated")
+
+
+def _answerer(calls: Sequence[Call], asked: str) -> str:
+    """Return who gave the answer: the last chat model that was called, else the last model of any kind."""
+    for call in reversed(calls):
+        if call.model.kind == "chat":
+            return call.model.name
+    return calls[-1].model.name if calls else asked

@@ -51,9 +51,16 @@ class ModelCounters:
 
 
 class Metrics:
-    """All metrics of the process; label values come from the catalogue, the route table and fixed sets only."""
+    """All metrics of the process; label values come from the catalogue, the route table and fixed sets only.
 
-    def __init__(self, models: Iterable[Model], agents: Iterable[str]) -> None:
+    Args:
+        models: Of the catalogue.
+        agents: Who answers requests.
+        background: Who works while no client waits: counted like the others, but kept out of the times of requests.
+
+    """
+
+    def __init__(self, models: Iterable[Model], agents: Iterable[str], background: Iterable[str] = ()) -> None:
         disable_created_metrics()
         registry = self.registry = CollectorRegistry()
         self.requests = Counter(
@@ -80,12 +87,13 @@ class Metrics:
         self.ratelimited = Counter("router_ratelimited", "Requests over a limit.", ["kind"], registry=registry)
         self.disconnects = Counter("router_stream_disconnects", "Streams whose client left.", registry=registry)
         self.unmetered = Counter("router_unmetered", "Requests with unknown figures.", ["reason"], registry=registry)
+        self._background = frozenset(background)
         names = [model.name for model in models]
         self._models = {name: ModelCounters(self, name) for name in names}
         self._tokens = {
             (name, agent): (self.tokens.labels(name, agent, "input"), self.tokens.labels(name, agent, "output"))
             for name in names
-            for agent in agents
+            for agent in (*agents, *self._background)
         }
         self._requests: dict[tuple[str, str, int], Counter] = {}
 
@@ -105,8 +113,9 @@ class Metrics:
             read, generated = self._tokens[name, agent]
             read.inc(sums.input_tokens)
             generated.inc(sums.output_tokens)
-        self.latency.observe(receipt.latency_s)
-        self.overhead.observe(receipt.overhead_s)
+        if agent not in self._background:
+            self.latency.observe(receipt.latency_s)
+            self.overhead.observe(receipt.overhead_s)
         if receipt.ttft_s is not None:
             self.ttft.observe(receipt.ttft_s)
         if receipt.emissions_kg is None:

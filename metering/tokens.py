@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -125,6 +125,14 @@ class Tokens:
         if tokenizer not in self._encodings:
             self._encodings[tokenizer] = _load(tokenizer, self._dir)
         return self._encodings[tokenizer]
+
+
+def counter(tokenizer: Tokenizer, tokenizers_dir: Path) -> Callable[[str], int]:
+    """Load a vocabulary here and now, and return what counts a text with it; a quarter of its bytes without it."""
+    encoding = _load(tokenizer, tokenizers_dir)
+    if encoding is None:
+        return lambda text: -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN)
+    return lambda text: _tokens(encoding, text)
 
 
 def _tokens(encoding: tiktoken.Encoding, text: str) -> int:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import TableMalformed
 from pricing_tables.exchange import RateRow, Rates
-from pricing_tables.model import ByPower, Carbon, Model, Price, Tokenizer
+from pricing_tables.model import ByPower, Carbon, CarbonUnknown, Kind, Model, Price, Tokenizer
 from pricing_tables.rows import record_named
 
 TABLES = Path(__file__).parent
@@ -31,7 +31,8 @@ class BuiltinRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     price: tuple[Price, ...]
     aliases: tuple[str, ...] = ()
     ecologits: str | None = None
-    carbon: Literal["measured_power"] | None = None
+    carbon: Literal["measured_power", "unknown"] | None = None
+    kind: Kind = "chat"
 
     def __post_init__(self) -> None:
         if (self.ecologits is None) == (self.carbon is None):
@@ -94,7 +95,6 @@ def load_rates() -> Rates:
 
 
 def _model(table: VendorTable, row: BuiltinRow, local_watts: float) -> Model:
-    carbon: Carbon = ByPower(local_watts) if row.ecologits is None else record_named(row.ecologits)
     return Model(
         name=row.name,
         provider=table.provider,
@@ -103,10 +103,17 @@ def _model(table: VendorTable, row: BuiltinRow, local_watts: float) -> Model:
         context_window=row.context_window,
         description=row.description,
         prices=row.price,
-        carbon=carbon,
+        carbon=_carbon(row, local_watts),
         aliases=row.aliases,
         tokenizer=row.tokenizer,
         zone=table.zone,
         pue=table.pue,
         embedded=table.embedded,
+        kind=row.kind,
     )
+
+
+def _carbon(row: BuiltinRow, local_watts: float) -> Carbon:
+    if row.ecologits is not None:
+        return record_named(row.ecologits)
+    return CarbonUnknown() if row.carbon == "unknown" else ByPower(local_watts)

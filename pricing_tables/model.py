@@ -98,6 +98,7 @@ class Model(Struct, frozen=True, kw_only=True):
     """One catalogued model: who serves it, what it costs, what its carbon rests on.
 
     `canonical` is the one id used for price and carbon alike, whatever name was asked or echoed.
+    `stated` says that an operator's row of router.toml names its tokenizer, which may be only near its own.
     `zone` is an ISO alpha-3 electricity mix, None for the basis's own default; `pue` likewise.
     """
 
@@ -115,6 +116,7 @@ class Model(Struct, frozen=True, kw_only=True):
     pue: float | None = None
     embedded: bool = False
     kind: Kind = "chat"
+    stated: bool = False
 
     def __hash__(self) -> int:
         return hash(self.name)

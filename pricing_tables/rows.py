@@ -16,6 +16,7 @@ from pricing_tables.model import (
     Carbon,
     CarbonUnknown,
     Currency,
+    Kind,
     Model,
     Price,
     Tokenizer,
@@ -56,6 +57,7 @@ class ModelRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     price: PriceRow | None = None
     ecologits: str | None = None
     carbon: CarbonRow | Literal["unknown"] | None = None
+    kind: Kind = "chat"
 
 
 def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float | None, catalogue: Catalogue) -> Model:
@@ -82,6 +84,8 @@ def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float
         tokenizer=row.tokenizer,
         zone=provider_zone,
         pue=provider_pue,
+        kind=row.kind,
+        stated=True,
     )
 
 

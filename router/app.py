@@ -29,6 +29,7 @@ from router.routes import (
     budgets,
     completion,
     discovery,
+    documents,
     health,
     limits,
     project_keys,
@@ -58,7 +59,7 @@ USER_ROUTES = (
     books.usage,
     describe,
 )
-KNOWN_ROUTES = (tokens.verify_token, *projects.ROUTES, *prompt_keys.ROUTES)
+KNOWN_ROUTES = (tokens.verify_token, *projects.ROUTES, *documents.ROUTES, *prompt_keys.ROUTES)
 ADMIN_ROUTES = (
     *admin_keys.ROUTES,
     *admin_projects.ROUTES,

@@ -1,4 +1,4 @@
-"""Which model answers to a name: catalogue, availability, and the stand-in of development (C-5)."""
+"""Which chat model answers to a name: catalogue, availability, and the stand-in of development (C-5)."""
 
 from collections.abc import Iterator, Mapping
 
@@ -35,7 +35,7 @@ class Menu:
     """Chooses models by name.
 
     Args:
-        catalogue: Every configured model.
+        catalogue: Every configured model; those of another kind than chat are not on the menu.
         switchboard: Knows which providers can be called.
         mends: What to set, by the name of a provider that cannot be called.
         stand_in: The embedded model that answers for chat models without a key; None outside development.
@@ -46,16 +46,16 @@ class Menu:
         self, catalogue: Catalogue, switchboard: Switchboard, mends: Mapping[str, str], stand_in: Model | None
     ) -> None:
         self._mends = mends
-        self._catalogue = catalogue
+        self._models = [model for model in catalogue if model.kind == "chat"]
         self._switchboard = switchboard
         self._stand_in = stand_in
         self._choices = {
-            name: self._choose(name, model) for model in catalogue for name in (model.name, *model.aliases)
+            name: self._choose(name, model) for model in self._models for name in (model.name, *model.aliases)
         }
 
     def rows(self) -> Iterator[Row]:
         """Yield the models in catalogue order."""
-        for model in self._catalogue:
+        for model in self._models:
             available = self._switchboard.available(model)
             yield Row(model, available or self._stand_in is not None, None if available else self._stand_in)
 
@@ -84,7 +84,7 @@ class Menu:
         return ModelUnavailable(f"{name}, définissez {self._mends[model.provider]}")
 
     def _first(self) -> Choice:
-        for model in self._catalogue:
+        for model in self._models:
             if self._switchboard.available(model):
                 return Choice(model.name, model, model)
         raise ModelUnavailable("définissez OPENAI_API_KEY, MISTRAL_API_KEY ou ROUTER_LOCAL=on")

@@ -33,11 +33,15 @@ class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class LocalEndpoint(Struct, frozen=True):
-    """Where the embedded models answer: their base URL, key and the catalogue name of the chat model."""
+    """Where the embedded models answer: their base URL and key, and what each is called in the catalogue.
+
+    `model` is the chat model, None where embeddings alone are served; `embeddings` None where none are.
+    """
 
     base_url: str
     api_key: str
-    model: str
+    model: str | None = None
+    embeddings: str | None = None
 
 
 def provider_rows(settings: Settings) -> list[ProviderRow]:
@@ -65,11 +69,12 @@ def _rows(tables: Mapping[str, Any], name: str, kind: type[Any]) -> list[Any]:
 
 
 def catalogue_of(settings: Settings, rows: list[ProviderRow], local: LocalEndpoint | None) -> Catalogue:
-    """Return the built-in chat models, the embedded one if it runs, and the models of router.toml."""
+    """Return the built-in models, of the embedded ones those that run, and the models of router.toml."""
     builtin = load_catalogue(local_watts=settings.local_watts)
     models = [model for model in builtin if not model.embedded]
     if local is not None:
-        models.append(_embedded(builtin, local.model, settings.local_zone))
+        names = (name for name in (local.model, local.embeddings) if name is not None)
+        models += [_embedded(builtin, name, settings.local_zone) for name in names]
     providers = {row.name: row for row in rows}
     problems: list[str] = []
     for row in _rows(settings.rows, "model", ModelRow):
@@ -95,7 +100,7 @@ def _embedded(builtin: Catalogue, name: str, zone: str) -> Model:
     """Return the embedded model that runs; a file of the operator's own weighs and costs like the built-in ones."""
     known = builtin.find(name)
     if known is None:
-        kin = next(model for model in builtin if model.embedded)
+        kin = next(model for model in builtin if model.embedded and model.kind == "chat")
         told = "Embedded model of ROUTER_LOCAL_GGUF"
         known = replace(kin, name=name, upstream=name, canonical=f"{LOCAL}/{name}", description=told, aliases=())
     return replace(known, zone=zone)

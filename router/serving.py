@@ -14,6 +14,7 @@ import uvicorn
 from msgspec import json
 from uvicorn.supervisors import Multiprocess
 
+from agents.local import embeddings
 from agents.local.errors import LocalModelError
 from agents.local.fetch import installed_chat
 from agents.local.shelf import default_models_dir
@@ -82,26 +83,41 @@ def prepare(settings: Settings) -> None:
 
 
 def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
-    """Start the embedded models if they are on; the stack stops them."""
+    """Start the embedded models if they are on; the stack stops them.
+
+    Beside a vendor's key the embeddings model is served alone, unless another embeds: nobody waits for it.
+    """
     keyless = is_keyless(settings, environment_of(Path.cwd()))
-    if settings.local == "off" or (settings.local == "auto" and not keyless):
+    if settings.local == "off":
         return None
-    models_dir = settings.models_dir or default_models_dir()
-    if settings.local_gguf is not None:
-        path, name = settings.local_gguf, settings.local_gguf.stem.lower()
-    else:
-        found = installed_chat(models_dir)
-        if found is None:
-            mend = "run `make setup`, set ROUTER_LOCAL_GGUF to a model file, or set a provider key and ROUTER_LOCAL=off"
-            raise SettingsWrong([f"ROUTER_LOCAL: no embedded model in {models_dir.name}; {mend}"])
-        path, name = found.path, found.model
-    models = LocalModels(path, name)
+    embeds = embeddings.installed()
+    if settings.local == "auto" and not keyless:
+        if not embeds or settings.embeddings_model not in {None, embeddings.MODEL}:
+            return None
+        models = LocalModels(None, None, embeddings=True)
+        stack.callback(models.stop)
+        models.begin()
+        return LocalEndpoint(models.base_url, models.api_key, None, embeddings.MODEL)
+    path, name = _chat_model(settings)
+    models = LocalModels(path, name, embeddings=embeds)
     try:
         models.start()
     except LocalModelError as cause:
         raise SettingsWrong([f"ROUTER_LOCAL: {cause}"]) from cause
     stack.callback(models.stop)
-    return LocalEndpoint(models.base_url, models.api_key, models.model_name)
+    return LocalEndpoint(models.base_url, models.api_key, name, embeddings.MODEL if embeds else None)
+
+
+def _chat_model(settings: Settings) -> tuple[Path, str]:
+    """Return the file and the name of the embedded chat model."""
+    models_dir = settings.models_dir or default_models_dir()
+    if settings.local_gguf is not None:
+        return settings.local_gguf, settings.local_gguf.stem.lower()
+    found = installed_chat(models_dir)
+    if found is None:
+        mend = "run `make setup`, set ROUTER_LOCAL_GGUF to a model file, or set a provider key and ROUTER_LOCAL=off"
+        raise SettingsWrong([f"ROUTER_LOCAL: no embedded model in {models_dir.name}; {mend}"])
+    return found.path, found.model
 
 
 def _config(application: Front | str, settings: Settings) -> uvicorn.Config:

@@ -9,6 +9,7 @@ from agents.messages import Task
 from metering.bound import Size, most_input
 from metering.ledger import Admission
 from metering.meter import Meter
+from pricing_tables.model import Model
 from storage.errors import StorageError
 
 
@@ -40,19 +41,36 @@ class Turnstile:
         if self._gate.stands_open(admission.project_id, admission.key_id):
             meter.admit(admission, stream=task.stream)
             return None
-        claim = self._claim(admission, task, meter)
+        claim = self._claim(admission, task.model, self._size(task), meter)
+        return await self._admit(claim, admission, meter, stream=task.stream)
+
+    async def let_in_call(self, admission: Admission, model: Model, size: Size, meter: Meter) -> Hold | None:
+        """Admit what no client waits for, whose first call is no larger than `size`; else as `let_in`.
+
+        Raises:
+            AccountError: A limit or budget refuses it.
+            StorageDown: Nobody can tell now, or the book cannot take it.
+
+        """
+        if self._gate.stands_open(admission.project_id, admission.key_id):
+            meter.admit(admission, stream=False)
+            return None
+        return await self._admit(self._claim(admission, model, size, meter), admission, meter, stream=False)
+
+    async def _admit(self, claim: Claim, admission: Admission, meter: Meter, *, stream: bool) -> Hold:
         hold = await self._gate.admit(claim)
         try:
-            meter.admit(admission, stream=task.stream, held=hold.held)
+            meter.admit(admission, stream=stream, held=hold.held)
         except StorageError:
             self._gate.release(claim, hold)
             raise
         return hold
 
-    def _claim(self, admission: Admission, task: Task, meter: Meter) -> Claim:
-        model = task.model
+    def _size(self, task: Task) -> Size:
         read = most_input(message.content for message in task.conversation())
-        size = Size(model.name, read, task.sampling.max_tokens or self._max_tokens)
+        return Size(task.model.name, read, task.sampling.max_tokens or self._max_tokens)
+
+    def _claim(self, admission: Admission, model: Model, size: Size, meter: Meter) -> Claim:
         return Claim(
             request_id=admission.request_id,
             opened_at=admission.opened_at,

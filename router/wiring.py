@@ -10,6 +10,7 @@ from agents.errors import ModelUnavailable
 from agents.providers import PROVIDERS
 from agents.providers.breaker import Breaker
 from agents.providers.chat import Chat
+from agents.providers.own_tokens import OwnTokens
 from agents.providers.retry import RetryBudget, RetryPolicy
 from agents.providers.switchboard import Switchboard
 from agents.providers.transport import Upstream
@@ -21,6 +22,8 @@ from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CatalogueError
 from pricing_tables.loader import load_rates
 from pricing_tables.model import Model
+from router.bookings import AGENT
+from router.embeddings import embeddings_model
 from router.errors import Refused
 from router.menu import Menu
 from router.rows import LOCAL, LocalEndpoint, ProviderRow, catalogue_of, is_keyless, provider_rows
@@ -48,6 +51,8 @@ class House(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     scales: dict[str, Scale]
     planner: Model | None
+    embeddings: Model | None
+    own_tokens: OwnTokens | None
 
 
 def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint | None) -> House:
@@ -65,7 +70,7 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
     admin_key_of(settings)
     connections, mends = connect(settings, rows, environ, local)
     switchboard = Switchboard({name: each.chat for name, each in connections.items()}, mends)
-    embedded = catalogue.find(local.model) if local is not None else None
+    embedded = catalogue.find(local.model) if local is not None and local.model is not None else None
     stand_in = embedded if settings.development and is_keyless(settings, environ) else None
     menu = Menu(catalogue, switchboard, mends, stand_in)
     return House(
@@ -73,10 +78,18 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
         menu=menu,
         switchboard=switchboard,
         connections=connections,
-        metrics=Metrics(catalogue, PIPELINES),
+        metrics=Metrics(catalogue, PIPELINES, background=[AGENT]),
         scales=scales,
         planner=_planner(settings, menu),
+        embeddings=embeddings_model(settings, catalogue, mends, local),
+        own_tokens=_own_tokens(local),
     )
+
+
+def _own_tokens(local: LocalEndpoint | None) -> OwnTokens | None:
+    if local is None or local.model is None:
+        return None
+    return OwnTokens(Upstream(LOCAL, local.base_url, local.api_key))
 
 
 def scales_of(catalogue: Catalogue) -> dict[str, Scale]:

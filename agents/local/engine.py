@@ -5,7 +5,7 @@ import importlib
 import os
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, cast
@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from agents.local.busy import Busy
 from agents.local.errors import EngineFailed
-from agents.local.wire import EngineError, Piece
+from agents.local.tokens import count_tokens
+from agents.local.wire import EngineError, Piece, Turn
 
 # Prompt tokens read between two moments at which a call can be left: half a second on two cores at 0.5B.
 BATCH_TOKENS = 64
@@ -35,21 +36,25 @@ class EngineOptions(Struct, frozen=True):
 
 
 class _Llama(Protocol):
+    @property
+    def listening_address(self) -> str: ...
+
     def handle_chat_completions(self, prompt: bytes, callback: Callable[[bytes], bool], /) -> None: ...
 
 
 class Engine:
     """A loaded chat model; as many calls run at once as it has slots, the others wait their turn."""
 
-    def __init__(self, gguf: Path, options: EngineOptions) -> None:
-        """Load the model.
+    def __init__(self, gguf: Path, options: EngineOptions, busy: Busy) -> None:
+        """Load the model; `busy` shares the processor's time with whatever else runs here.
 
         Raises:
             EngineFailed: The file is not a model that llama.cpp can load, or the `local` extra is not installed.
 
         """
-        self._llama = _load(gguf, options)
-        self._busy = Busy()
+        self._key = secrets.token_urlsafe(32)
+        self._llama = _load(gguf, options, self._key)
+        self._busy = busy
         self._threads = ThreadPoolExecutor(options.slots, thread_name_prefix="slot")
 
     async def stream(self, request: bytes) -> AsyncGenerator[Piece, None]:
@@ -75,6 +80,15 @@ class Engine:
             left.set()
             call.cancel()
 
+    async def count(self, messages: Sequence[Turn]) -> int:
+        """Return how many tokens a call with these messages reads: by the model's own template and vocabulary.
+
+        Raises:
+            EngineFailed: The engine does not answer as it should.
+
+        """
+        return await asyncio.to_thread(count_tokens, self._llama.listening_address, self._key, messages)
+
     def _run(self, request: bytes, deliver: Callable[[Piece], bool]) -> None:
         begun = self._busy.begin()
 
@@ -97,7 +111,7 @@ class Engine:
             self._busy.end()
 
 
-def _load(gguf: Path, options: EngineOptions) -> _Llama:
+def _load(gguf: Path, options: EngineOptions, key: str) -> _Llama:
     _check(gguf)
     # Its OpenMP threads would spin at every barrier: ten times slower once anything else runs.
     os.environ["OMP_WAIT_POLICY"] = "passive"
@@ -117,8 +131,8 @@ def _load(gguf: Path, options: EngineOptions) -> _Llama:
     params.fit_params = False
     params.verbosity = -1  # it would log prompts
     params.sse_ping_interval = -1
-    # The library opens a server of its own on a free loopback port: nobody knows its key.
-    params.api_keys = [secrets.token_urlsafe(32)]
+    # The library opens a server of its own on a free loopback port: only this process knows its key.
+    params.api_keys = [key]
     params.ui = params.endpoint_slots = False
     params.n_threads_http = 1
     try:

@@ -1,4 +1,4 @@
-"""What keeps the embedded models from starting; no request ever meets these."""
+"""What keeps the embedded models from starting or from answering; no client of the gateway ever meets these."""
 
 
 class LocalModelError(Exception):
@@ -11,3 +11,7 @@ class WeightsUnavailable(LocalModelError):
 
 class EngineFailed(LocalModelError):
     """The child process that serves the embedded models did not become ready."""
+
+
+class TextsRefused(LocalModelError):
+    """Texts that the embeddings model does not take as they are."""

@@ -1,4 +1,4 @@
-"""The child process: loads the embedded model, says `ready <port>`, serves it until stopped or orphaned."""
+"""The child process: loads the embedded models, says `ready <port>`, serves it until stopped or orphaned."""
 
 import argparse
 import os
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import uvicorn
 
+from agents.local.busy import Busy
+from agents.local.embeddings import Embeddings
 from agents.local.engine import Engine, EngineOptions
 from agents.local.errors import EngineFailed
 from agents.local.surface import Surface
@@ -18,8 +20,9 @@ LOOPBACK = "127.0.0.1"
 
 
 class _Options(argparse.Namespace):
-    gguf: Path
+    gguf: Path | None
     name: str
+    embeddings: bool
     port: int
     threads: int
     slots: int
@@ -29,8 +32,9 @@ class _Options(argparse.Namespace):
 def _options() -> _Options:
     parser = argparse.ArgumentParser(prog="python -m agents.local.serve", description=__doc__)
     usual = EngineOptions()
-    parser.add_argument("--gguf", type=Path, required=True, help="the model file")
-    parser.add_argument("--name", required=True, help="the name it is served under")
+    parser.add_argument("--gguf", type=Path, help="the chat model's file; none without it")
+    parser.add_argument("--name", default="", help="the name it is served under")
+    parser.add_argument("--embeddings", action="store_true", help="serve the embeddings model, loaded when first asked")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--threads", type=int, default=usual.threads)
     parser.add_argument("--slots", type=int, default=usual.slots, help="calls in flight")
@@ -61,14 +65,15 @@ def main() -> None:
     if not key:
         sys.exit(f"{KEY_VARIABLE} is not set")
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+    busy = Busy()
     try:
         limits = EngineOptions(threads=options.threads, slots=options.slots, context=options.context)
-        engine = Engine(options.gguf, limits)
+        engine = None if options.gguf is None else Engine(options.gguf, limits, busy)
         listener = _listen(options.port)
     except (EngineFailed, OSError) as cause:
         sys.exit(str(cause))
     config = uvicorn.Config(
-        Surface(options.name, key, engine),
+        Surface(key, options.name, engine, Embeddings(busy) if options.embeddings else None),
         lifespan="off",
         ws="none",
         access_log=False,

@@ -50,9 +50,17 @@ class LocalModels:
     once. The child ends with this process however it ends: its standard input closes.
     """
 
-    def __init__(self, gguf: Path, model_name: str, options: EngineOptions = EngineOptions()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        gguf: Path | None,
+        model_name: str | None,
+        options: EngineOptions = EngineOptions(),  # noqa: B008 - frozen
+        *,
+        embeddings: bool = False,
+    ) -> None:
         self._gguf = gguf
         self._options = options
+        self._embeddings = embeddings
         self._model_name = model_name
         self._key = secrets.token_urlsafe(32)
         self._reserved = _reserve_port()
@@ -72,8 +80,8 @@ class LocalModels:
         return self._key
 
     @property
-    def model_name(self) -> str:
-        """The catalogue name of the chat model."""
+    def model_name(self) -> str | None:
+        """The catalogue name of the chat model, None where embeddings alone are served."""
         return self._model_name
 
     @property
@@ -92,6 +100,14 @@ class LocalModels:
         if not _is_ready(child):
             self.stop()
             raise EngineFailed(f"the embedded models did not start: {_last_words(child)}")
+        return self._watched()
+
+    def begin(self) -> Self:
+        """Start the child and watch it, without waiting: until it serves, connections are refused."""
+        self._child = self._spawn()
+        return self._watched()
+
+    def _watched(self) -> Self:
         self._watcher = threading.Thread(target=self._watch, name="local-models", daemon=True)
         self._watcher.start()
         return self
@@ -132,7 +148,11 @@ class LocalModels:
 
     def _spawn(self) -> Child:
         options = self._options
-        command = [sys.executable, "-m", "agents.local.serve", "--gguf", str(self._gguf), "--name", self._model_name]
+        command = [sys.executable, "-m", "agents.local.serve"]
+        if self._gguf is not None:
+            command += ["--gguf", str(self._gguf), "--name", self._model_name or self._gguf.stem]
+        if self._embeddings:
+            command.append("--embeddings")
         command += ["--port", str(self._port), "--threads", str(options.threads)]
         command += ["--slots", str(options.slots), "--context", str(options.context)]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -157,6 +177,8 @@ class LocalModels:
         return passed_on | {
             KEY_VARIABLE: self._key,
             "OMP_WAIT_POLICY": "passive",
+            # One thread a lane: more would neither share its low priority nor leave chat a processor.
+            "OPENBLAS_NUM_THREADS": "1",
             "PYTHONPATH": str(root),
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",

@@ -1,20 +1,31 @@
 """The child's OpenAI surface as an ASGI application, for the one gateway that holds its key."""
 
+import base64
 import hmac
-from collections.abc import AsyncGenerator
+import sys
+from array import array
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import msgspec
 
+from agents.local import embeddings
+from agents.local.embeddings import Embedded, Embeddings
 from agents.local.engine import Engine
+from agents.local.errors import EngineFailed, TextsRefused
 from agents.local.wire import (
     Answer,
     AnswerChoice,
     AnswerMessage,
     ChatRequest,
     Chunk,
+    EmbeddingRow,
+    EmbeddingsAnswer,
+    EmbeddingsRequest,
+    EmbeddingsUsage,
     EngineError,
     ErrorAnswer,
     ErrorBody,
@@ -22,6 +33,8 @@ from agents.local.wire import (
     ModelList,
     ModelRow,
     Piece,
+    TokensAnswer,
+    TokensRequest,
     engine_request,
     error_answer,
 )
@@ -30,6 +43,7 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 MOST_BODY_BYTES = 4_000_000
+T = TypeVar("T")
 
 
 class Refused(Exception):
@@ -42,12 +56,21 @@ class Refused(Exception):
 
 
 class Surface:
-    """The ASGI application: who may ask, what is asked, and the shape of the answer."""
+    """The ASGI application: who may ask, what is asked, and the shape of the answer.
 
-    def __init__(self, name: str, key: str, engine: Engine) -> None:
-        self._name = name
+    Args:
+        key: Who has it may ask.
+        name: Of the chat model.
+        engine: Its engine; None where embeddings alone are served.
+        encoder: Of the embeddings model; None where chat alone is served.
+
+    """
+
+    def __init__(self, key: str, name: str, engine: Engine | None, encoder: Embeddings | None) -> None:
         self._credential = f"Bearer {key}".encode()
+        self._name = name
         self._engine = engine
+        self._encoder = encoder
 
     async def __call__(self, scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
         """Answer one request; a client that leaves stops its call."""
@@ -69,27 +92,47 @@ class Surface:
             case "GET", "/health":
                 await _answer(send, 200, Health())
             case "GET", "/v1/models":
-                await _answer(send, 200, ModelList([ModelRow(self._name)]))
-            case "POST", "/v1/chat/completions":
+                await _answer(send, 200, ModelList([ModelRow(name) for name in self._names()]))
+            case "POST", "/v1/chat/completions" if self._engine is not None:
                 asked = self._decode(await _body(receive))
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
-                    await self._chat(asked, send)
-                    tasks.cancel_scope.cancel()
+                await _while_wanted(receive, partial(self._chat, self._engine, asked, send))
+            case "POST", "/v1/tokens" if self._engine is not None:
+                await self._count(self._engine, _decoded(await _body(receive), TokensRequest), send)
+            case "POST", "/v1/embeddings" if self._encoder is not None:
+                texts = _decode_texts(await _body(receive))
+                await _while_wanted(receive, partial(self._embed, self._encoder, texts, send))
             case _:
                 raise _refusal(404, "no such route", "not_found")
 
-    def _decode(self, body: bytes) -> ChatRequest:
+    def _names(self) -> list[str]:
+        chat = [] if self._engine is None else [self._name]
+        return chat if self._encoder is None else [*chat, embeddings.MODEL]
+
+    async def _count(self, engine: Engine, asked: TokensRequest, send: "ASGISendCallable") -> None:
         try:
-            asked = msgspec.json.decode(body, type=ChatRequest)
-        except msgspec.DecodeError as cause:
-            raise _refusal(400, str(cause), None) from cause
+            await _answer(send, 200, TokensAnswer(await engine.count(asked.messages)))
+        except EngineFailed as cause:
+            raise _engine_refusal(EngineError(503, str(cause))) from cause
+
+    async def _embed(self, encoder: Embeddings, asked: EmbeddingsRequest, send: "ASGISendCallable") -> None:
+        texts = [asked.input] if isinstance(asked.input, str) else asked.input
+        try:
+            embedded = await encoder.embed(texts)
+        except TextsRefused as cause:
+            # Answered here: outside, the task group would wrap it.
+            refused = _refusal(400, str(cause), None)
+            await _answer(send, refused.status, refused.answer)
+            return
+        await _answer(send, 200, _vectors(embedded, asked))
+
+    def _decode(self, body: bytes) -> ChatRequest:
+        asked = _decoded(body, ChatRequest)
         if asked.model not in {None, self._name}:
             raise _refusal(404, f"the model served here is {self._name}", "model_not_found")
         return asked
 
-    async def _chat(self, asked: ChatRequest, send: "ASGISendCallable") -> None:
-        async with aclosing(self._engine.stream(engine_request(asked))) as pieces:
+    async def _chat(self, engine: Engine, asked: ChatRequest, send: "ASGISendCallable") -> None:
+        async with aclosing(engine.stream(engine_request(asked))) as pieces:
             try:
                 first = await anext(pieces)
                 if first.error is not None:
@@ -141,6 +184,48 @@ def _engine_refusal(error: EngineError) -> Refused:
 
 def _event(data: msgspec.Struct) -> bytes:
     return b"data: " + msgspec.json.encode(data) + b"\n\n"
+
+
+def _decoded(body: bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.DecodeError as cause:
+        raise _refusal(400, str(cause), None) from cause
+
+
+def _decode_texts(body: bytes) -> EmbeddingsRequest:
+    asked = _decoded(body, EmbeddingsRequest)
+    if asked.model not in {None, embeddings.MODEL}:
+        raise _refusal(404, f"the embeddings model served here is {embeddings.MODEL}", "model_not_found")
+    if asked.dimensions not in {None, embeddings.DIMENSIONS}:
+        raise _refusal(400, f"its vectors have {embeddings.DIMENSIONS} dimensions, no others", None)
+    return asked
+
+
+def _vectors(embedded: Embedded, asked: EmbeddingsRequest) -> EmbeddingsAnswer:
+    told = _in_base64 if asked.encoding_format == "base64" else _in_numbers
+    rows = [EmbeddingRow(index, told(vector)) for index, vector in enumerate(embedded.vectors)]
+    usage = EmbeddingsUsage(embedded.tokens, embedded.tokens, embedded.busy_s)
+    return EmbeddingsAnswer(data=rows, model=embeddings.MODEL, usage=usage)
+
+
+def _in_base64(vector: bytes) -> str:
+    return base64.b64encode(vector).decode()
+
+
+def _in_numbers(vector: bytes) -> list[float]:
+    numbers = array("f", vector)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()
+
+
+async def _while_wanted(receive: "ASGIReceiveCallable", work: Callable[[], Awaitable[None]]) -> None:
+    """Do some work, and leave it where the client leaves."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
+        await work()
+        tasks.cancel_scope.cancel()
 
 
 async def _body(receive: "ASGIReceiveCallable") -> bytes:

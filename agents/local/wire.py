@@ -1,4 +1,4 @@
-"""The OpenAI chat shapes as the child reads and writes them, and the pieces its engine yields."""
+"""The OpenAI shapes as the child reads and writes them, and the pieces its engine yields."""
 
 from typing import Annotated, Literal
 
@@ -178,6 +178,52 @@ class ModelList(Struct, frozen=True):
 
     data: list[ModelRow]
     object: Literal["list"] = "list"
+
+
+class EmbeddingsRequest(Struct, frozen=True):
+    """Texts to embed; fields that say nothing here are ignored."""
+
+    input: str | list[str]
+    model: str | None = None
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = None
+
+
+class EmbeddingRow(Struct, frozen=True):
+    """The vector of one text: numbers, or their float32 bytes in base64."""
+
+    index: int
+    embedding: list[float] | str
+    object: Literal["embedding"] = "embedding"
+
+
+class EmbeddingsUsage(Struct, frozen=True):
+    """The tokens that were read, and `busy_s` as in `Usage`."""
+
+    prompt_tokens: int
+    total_tokens: int
+    busy_s: float
+
+
+class EmbeddingsAnswer(Struct, frozen=True, kw_only=True):
+    """The vectors, in the order of their texts."""
+
+    object: Literal["list"] = "list"
+    data: list[EmbeddingRow]
+    model: str
+    usage: EmbeddingsUsage
+
+
+class TokensRequest(Struct, frozen=True):
+    """A conversation whose tokens are to be counted."""
+
+    messages: Annotated[list[Turn], Meta(min_length=1)]
+
+
+class TokensAnswer(Struct, frozen=True):
+    """How many tokens the chat model would read."""
+
+    tokens: int
 
 
 class Health(Struct, frozen=True):

@@ -1,9 +1,10 @@
-"""One chat completion upstream: a prompt out, its answer in, as events."""
+"""One call upstream, a chat completion or embeddings: a prompt out, its answer in, as events."""
 
 from collections.abc import Callable
 
 from agents.errors import ProviderDown, ProviderError
 from agents.messages import Events, Prompt, Text
+from agents.providers import embeddings
 from agents.providers.chat_answer import Reading, read_whole
 from agents.providers.failure import refusal
 from agents.providers.transport import Answer, Transport
@@ -13,14 +14,39 @@ _SUCCESS = range(200, 300)
 
 
 class Chat:
-    """A provider that speaks chat completions over `transport`; `ask` writes a prompt as its vendor wants it."""
+    """A provider that speaks chat completions and embeddings.
 
-    def __init__(self, transport: Transport, ask: Callable[[Prompt], bytes]) -> None:
+    Args:
+        transport: How it is reached.
+        ask: Writes a prompt to a chat model as its vendor wants it.
+        ask_to_embed: Writes a prompt to an embeddings model.
+
+    """
+
+    def __init__(
+        self, transport: Transport, ask: Callable[[Prompt], bytes], ask_to_embed: Callable[[Prompt], bytes]
+    ) -> None:
         self._transport = transport
         self._ask = ask
+        self._ask_to_embed = ask_to_embed
 
-    async def stream(self, prompt: Prompt) -> Events:
-        """Stream the answer; a whole one comes as one Text, a streamed one as one Text for each network read."""
+    def stream(self, prompt: Prompt) -> Events:
+        """Stream the answer.
+
+        Of chat a whole one comes as one Text, a streamed one as one Text for each network read; vectors come at once.
+        """
+        return self._chat(prompt) if prompt.model.kind == "chat" else self._embed(prompt)
+
+    async def _embed(self, prompt: Prompt) -> Events:
+        answer = await self._transport.post(embeddings.PATH, self._ask_to_embed(prompt))
+        try:
+            if answer.status not in _SUCCESS:
+                raise _refused(answer)
+            yield await embeddings.read_vectors(await answer.body(), len(prompt.messages))
+        finally:
+            answer.close()
+
+    async def _chat(self, prompt: Prompt) -> Events:
         answer = await self._transport.post(_PATH, self._ask(prompt))
         try:
             if answer.status not in _SUCCESS:

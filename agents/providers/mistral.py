@@ -7,6 +7,7 @@ from msgspec.json import Encoder
 
 from agents.messages import Message, Prompt
 from agents.providers.chat import Chat
+from agents.providers.embeddings import ask_in_numbers
 from agents.providers.openai import ResponseFormat, shape
 from agents.providers.transport import Transport, Upstream
 
@@ -44,4 +45,4 @@ def ask(prompt: Prompt) -> bytes:
 
 def connect(upstream: Upstream) -> Chat:
     """Return the provider at `upstream`; nothing is opened before its first prompt."""
-    return Chat(Transport(upstream), ask)
+    return Chat(Transport(upstream), ask, ask_in_numbers)

@@ -1,16 +1,24 @@
 """The models as one request sees them: every try on its meter and covered, tried again as their provider allows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
 
 import msgspec
 
 from accounts.gate.gate import Hold
-from agents.messages import Events, Prompt, Sampling
+from agents.errors import ProviderDown
+from agents.messages import Done, Events, Message, Prompt, Sampling
+from agents.providers.failure import failure
 from agents.providers.metered import MeteredTry
 from agents.providers.provider import Provider
 from agents.providers.retry import Retry, RetryPolicy
 from metering.bound import Size, most_input
 from metering.meter import Meter
+from pricing_tables.model import Model
+
+# What one embeddings call takes: half of the least that a vendor limits a call to (Mistral: 16 384 tokens), by bytes.
+MOST_TEXTS = 64
+MOST_TEXT_BYTES = 24_000
 
 
 class Models:
@@ -52,12 +60,44 @@ class Models:
             return Retry(self._providers, policy, self._begin).stream(prompt)
         return Retry(self._providers, policy, self._begin, self._cover).stream(self._bounded(prompt))
 
+    async def embed(self, model: Model, texts: Sequence[str]) -> tuple[bytes, ...]:
+        """Return the vector of each text: float32, little endian, all of one length.
+
+        Any number of texts is split into calls of 64 texts and about 8,000 tokens at most, one after the other, each
+        a call on the meter.
+
+        Args:
+            model: Of kind embeddings.
+            texts: None of them empty; one that is longer than its model reads is refused by its provider.
+
+        Raises:
+            ProviderError: A provider failed, or gave something else; the calls before are on the meter.
+            ModelUnavailable: The provider cannot be called.
+            BudgetSpent: A hard budget cannot cover a call.
+            FootprintUnknown: One in grams applies, and the model's have no bound.
+            StorageDown: Nobody can tell now.
+
+        """
+        vectors: list[bytes] = []
+        for batch in batches(texts):
+            vectors += await self._vectors(model, batch)
+            if len(vectors[0]) != len(vectors[-1]):
+                raise failure(ProviderDown, "malformed", accepted=True)
+        return tuple(vectors)
+
+    async def _vectors(self, model: Model, texts: Sequence[str]) -> tuple[bytes, ...]:
+        async with aclosing(self.stream(Prompt(model, [Message("user", text) for text in texts]))) as events:
+            async for event in events:
+                if isinstance(event, Done) and len(event.vectors) == len(texts):
+                    return event.vectors
+        raise failure(ProviderDown, "malformed", accepted=True)
+
     def _begin(self, prompt: Prompt) -> MeteredTry:
         return MeteredTry(self._meter, prompt, self._policies[prompt.model.provider].total_s)
 
     def _bounded(self, prompt: Prompt) -> Prompt:
         asked = prompt.sampling
-        if asked.max_tokens is not None:
+        if asked.max_tokens is not None or prompt.model.kind != "chat":
             return prompt
         return msgspec.structs.replace(prompt, sampling=Sampling(asked.temperature, asked.top_p, self._max_tokens))
 
@@ -68,7 +108,21 @@ class Models:
         texts = [message.content for message in prompt.messages]
         if prompt.schema is not None:
             texts.append(bytes(prompt.schema).decode())
-        size = Size(prompt.model.name, most_input(texts), prompt.sampling.max_tokens or self._max_tokens)
+        writes = (prompt.sampling.max_tokens or self._max_tokens) if prompt.model.kind == "chat" else 0
+        size = Size(prompt.model.name, most_input(texts), writes)
         if not hold.covers(size):
             longest_s = self._policies[prompt.model.provider].total_s
             await hold.cover(self._meter.bound(size, longest_s, hold.opened_at))
+
+
+def batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut texts, in their order, into the largest runs that one embeddings call takes; a long one goes alone."""
+    start, size = 0, 0
+    for index, text in enumerate(texts):
+        weight = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        if index > start and (index - start == MOST_TEXTS or size + weight > MOST_TEXT_BYTES):
+            yield texts[start:index]
+            start, size = index, 0
+        size += weight
+    if start < len(texts):
+        yield texts[start:]

@@ -8,6 +8,7 @@ from msgspec.json import Encoder
 
 from agents.messages import Message, Prompt
 from agents.providers.chat import Chat
+from agents.providers.embeddings import ask_in_base64
 from agents.providers.transport import Transport, Upstream
 
 # These models draw in their own way: they refuse a temperature, and count their thinking in the tokens they may write.
@@ -81,4 +82,4 @@ def shape(schema: Raw | None) -> ResponseFormat | None:
 
 def connect(upstream: Upstream) -> Chat:
     """Return the provider at `upstream`; nothing is opened before its first prompt."""
-    return Chat(Transport(upstream), ask)
+    return Chat(Transport(upstream), ask, ask_in_base64)

@@ -2,6 +2,7 @@
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from metering.usage import MOST_TOKENS, Usage, UsageAbsurd
 
@@ -54,6 +55,22 @@ def read_usage(raw: Raw, *, wrote: bool) -> Usage:
     except (ValueError, RecursionError):
         raise UsageAbsurd("not token counts") from None
     return disjoint(vendor, wrote=wrote)
+
+
+def read_reading(raw: Raw) -> Usage:
+    """Return the counts of a call that reads and generates nothing, as those of embeddings models do.
+
+    Raises:
+        UsageAbsurd: The counts are not counts, contradict each other, or tell of tokens that were generated.
+
+    """
+    try:
+        vendor = _decoder.decode(raw)
+    except (ValueError, RecursionError):
+        raise UsageAbsurd("not token counts") from None
+    if vendor.completion_tokens:
+        raise UsageAbsurd("tokens generated where none can be")
+    return disjoint(replace(vendor, completion_tokens=0), wrote=False)
 
 
 def disjoint(vendor: VendorUsage, *, wrote: bool) -> Usage:

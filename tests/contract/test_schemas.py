@@ -95,7 +95,8 @@ def test_both_databases_have_the_same_tables_with_the_same_columns(postgres, pos
     here = sorted(
         f"{table}|{column['name']}|{_KINDS[str(column['type'])]}|{'YES' if column['nullable'] else 'NO'}"
         for table in inspector.get_table_names()
-        if table != "alembic_version"
+        # What FTS5 keeps its words in; PostgreSQL has an index on the passages for that.
+        if table != "alembic_version" and not table.startswith("passage_words")
         for column in inspector.get_columns(table)
     )
 

@@ -21,6 +21,8 @@ def upgrade() -> None:
         # `state` is processing, ready, failed or deleting.
         *_texts("state", "created_at", "subject"),
         *_maybe("key_id", "error"),
+        # Under which id the bytes of its upload lie; null once they are of no more use.
+        *_maybe("upload"),
         sa.Column("tokens", _INTEGER),
         sa.Column("passages", _INTEGER),
         # What its vectors are of: the index and the embeddings model; null before there are any.
@@ -32,8 +34,10 @@ def upgrade() -> None:
         **_STRICT,
     )
     op.create_index("documents_by_project", "documents", ["project_id", "id"])
-    op.create_index("documents_by_state", "documents", ["state", "due_ns"])
-    # The bytes of an upload in order, before its document is there and until it is ready or has failed.
+    op.create_index("documents_by_state", "documents", ["state", "project_id", "id"])
+    op.create_index("documents_by_upload", "documents", ["upload"])
+    # The bytes of an upload in order, before its document is there and until it is ready or has failed; `document_id`
+    # is the upload's, which is the document's own but where a failed one was uploaded anew.
     op.create_table(
         "document_chunks",
         _key("document_id"),
@@ -62,13 +66,15 @@ def upgrade() -> None:
         **_STRICT,
     )
     op.create_index("vectors_by_document", "vectors", ["document_id"])
+    # `generation` is another one whenever the vectors of a document change.
+    op.create_table("vector_sets", _key("document_id"), *_texts("generation"), **_STRICT)
     _keywords()
 
 
 def _keywords() -> None:
     """Index the words of passages with what each database has for it."""
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("CREATE INDEX passages_by_words ON passages USING gin (to_tsvector('simple', words))")
+        op.execute("CREATE INDEX passages_by_words ON passages USING gin (string_to_array(words, ' '))")
         return
     op.execute(
         "CREATE VIRTUAL TABLE passage_words USING fts5(words, content='passages', content_rowid='id', "

@@ -1,0 +1,78 @@
+"""The index of a PostgreSQL with pgvector: halves of float32, compared where they are."""
+
+from collections.abc import Sequence
+
+from documents.vectors import WIDTH, numbers_of
+from storage.script import Database, Query, Script, Write
+from storage.statement import delete_from
+
+# Plain storage keeps up to 4,000 dimensions in the row: the search reads every one, and fetching them from aside would
+# cost more than comparing them. There is no approximate index: what it finds would depend on what else is stored.
+_TABLE = """
+    CREATE TABLE IF NOT EXISTS passage_vectors (
+        passage_id BIGINT PRIMARY KEY, document_id TEXT NOT NULL, embedding halfvec STORAGE PLAIN NOT NULL)
+"""
+_BY_DOCUMENT = "CREATE INDEX IF NOT EXISTS passage_vectors_by_document ON passage_vectors (document_id)"
+_ADD = """
+    INSERT INTO passage_vectors (passage_id, document_id, embedding) VALUES (?, ?, CAST(CAST(? AS text) AS halfvec))
+    ON CONFLICT (passage_id) DO UPDATE SET document_id = excluded.document_id, embedding = excluded.embedding
+"""
+_REMOVE = delete_from("passage_vectors", "document_id", rank=6)
+# The blob index may have been in use before the extension came.
+_REMOVE_BLOBS = delete_from("vectors", "document_id", rank=6)
+_UNMARK_BLOBS = delete_from("vector_sets", "document_id", rank=6)
+# Vectors of another length cannot be compared and would end the query.
+_COSINE = """
+    SELECT passage_id,
+        CASE WHEN vector_dims(embedding) = ? THEN -(embedding <#> CAST(CAST(? AS text) AS halfvec)) END AS cosine
+    FROM passage_vectors WHERE document_id = ANY(string_to_array(?, ','))
+"""
+_NEAREST = f"SELECT passage_id, cosine FROM ({_COSINE}) AS near WHERE cosine IS NOT NULL ORDER BY cosine DESC LIMIT ?"  # noqa: S608 - texts of ours
+_ALSO = f"""
+    SELECT passage_id, cosine
+    FROM ({_COSINE} AND passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))) AS wanted
+    WHERE cosine IS NOT NULL
+"""  # noqa: S608 - texts of ours
+
+
+def make_table() -> Script[None]:
+    """Make the table of vectors where it is missing; the extension must be there."""
+    yield Query(_TABLE)
+    yield Query(_BY_DOCUMENT)
+
+
+class PgvectorIndex:
+    """Has the server compare a question with every vector of the documents."""
+
+    name = "pgvector"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, document_id: str, rows: Sequence[tuple[int, bytes]]) -> Script[None]:
+        """Write vectors of passages."""
+        for passage_id, vector in rows:
+            yield Query(_ADD, (passage_id, document_id, _text(vector)))
+
+    def remove(self, document_id: str) -> Script[None]:
+        """Remove all vectors of a document."""
+        for statement in (_REMOVE, _REMOVE_BLOBS, _UNMARK_BLOBS):
+            yield Write(statement, [(document_id,)])
+
+    async def nearest(
+        self, document_ids: Sequence[str], vector: bytes, limit: int, also: Sequence[int]
+    ) -> dict[int, float]:
+        """Return the cosines of the nearest passages, and of those in `also`."""
+        question = (len(vector) // WIDTH, _text(vector), ",".join(document_ids))
+
+        def script() -> Script[dict[int, float]]:
+            rows = yield Query(_NEAREST, (*question, limit))
+            if also:
+                rows += yield Query(_ALSO, (*question, ",".join(map(str, also))))
+            return {passage_id: float(cosine) for passage_id, cosine in rows}
+
+        return await self._database.read(script)
+
+
+def _text(vector: bytes) -> str:
+    return f"[{','.join(f'{number:.6g}' for number in numbers_of(vector))}]"

@@ -1,0 +1,178 @@
+"""Searches the documents of a project: by meaning first, and by words as a boost."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from heapq import nlargest
+from typing import Any
+
+from msgspec import Struct
+
+from documents.document import Hit, Passage
+from documents.errors import SourcesUnknown
+from documents.index import Index
+from documents.keywords import keywords_of
+from documents.vectors import unit
+from documents.words import Word, asked
+from storage.script import Database, Query, Rows, Script, places
+
+_NEAREST = 50  # passages that the vectors propose
+_HOLDING = 50  # passages that the words propose
+_WORDS = 32  # of a question, looked for
+BOOST = 0.3
+
+_SCOPE = (
+    "SELECT id, state, indexed_by, passages FROM documents WHERE project_id = ? AND state <> 'deleting' ORDER BY id"
+)
+_PASSAGES = """
+    SELECT passages.id, document_id, name, number, heading, text, passages.tokens, words
+    FROM passages JOIN documents ON documents.id = document_id
+    WHERE project_id = ? AND state = 'ready' AND passages.id IN ({})
+"""
+
+
+class Scope(Struct, frozen=True):
+    """What one request may read.
+
+    Attributes:
+        project_id: Whose documents they are.
+        document_ids: Those that are ready, of the named sources if any were named.
+        waiting: Named sources that are not ready, or have failed.
+        indexed: Those of `document_ids` that are found by vector.
+        passages: How many the documents have.
+
+    """
+
+    project_id: str
+    document_ids: tuple[str, ...]
+    waiting: tuple[str, ...] = ()
+    indexed: tuple[str, ...] = ()
+    passages: int = 0
+
+
+class _Weights:
+    """What each word of a question tells: the rarer, the more; of length one in all."""
+
+    def __init__(self, words: Sequence[Word], counts: Sequence[int], passages: int) -> None:
+        plain = [math.log(1 + passages / (count + 0.5)) for count in counts]
+        whole = sum(plain) or 1.0
+        self.of = [weight / whole for weight in plain]
+        self._words = words
+
+    def share(self, terms: frozenset[str]) -> float:
+        """Return how much of the question a passage holds, from 0 to 1."""
+        return sum(
+            weight for word, weight in zip(self._words, self.of, strict=True) if not terms.isdisjoint(word.terms)
+        )
+
+
+class Library:
+    """The passages of projects, found by meaning and by words."""
+
+    def __init__(self, database: Database, index: Index, model: str | None, boost: float = BOOST) -> None:
+        """Read nothing yet.
+
+        Args:
+            database: Where the documents are.
+            index: Where their vectors are.
+            model: The embeddings model of questions; documents indexed by another are found by words alone.
+            boost: What all words of a question add to a cosine.
+
+        """
+        self._database = database
+        self._index = index
+        self._keywords = keywords_of(database)
+        self._boost = boost
+        self._indexed_by = None if model is None else f"{index.name}/{model}"
+
+    async def scope(self, project_id: str, sources: Sequence[str]) -> Scope | None:
+        """Return what a request may read; None when there is nothing to read.
+
+        Args:
+            project_id: The project of the request.
+            sources: Ids of its documents; none stands for all that are ready.
+
+        Raises:
+            SourcesUnknown: The project has no such documents; the ids are listed.
+            StorageDown: The database cannot be read now.
+
+        """
+        rows = await self._database.read(lambda: _ask(_SCOPE, project_id))
+        if sources:
+            named = set(sources)
+            rows = [row for row in rows if row[0] in named]
+            unknown = sorted(named.difference(row[0] for row in rows))
+            if unknown:
+                raise SourcesUnknown(", ".join(unknown), param="sources")
+        ready = [row for row in rows if row[1] == "ready"]
+        waiting = tuple(row[0] for row in rows if row[1] != "ready") if sources else ()
+        if not ready and not waiting:
+            return None
+        return Scope(
+            project_id=project_id,
+            document_ids=tuple(row[0] for row in ready),
+            waiting=waiting,
+            indexed=tuple(row[0] for row in ready if self._indexed_by is not None and row[2] == self._indexed_by),
+            passages=sum(row[3] or 0 for row in ready),
+        )
+
+    async def search(self, scope: Scope, question: str, vector: bytes | None, limit: int) -> list[Hit]:
+        """Return the passages that fit a question best, best first.
+
+        Args:
+            scope: Nothing else is read.
+            question: In any words.
+            vector: Of the question, by the embeddings model; None searches by words alone.
+            limit: How many passages at most.
+
+        Raises:
+            EmbeddingRefused: The vector is none.
+            StorageDown: The documents cannot be read now.
+
+        """
+        words = asked(question, _WORDS)
+        holding = await self._database.read(lambda: self._holding(words, scope.document_ids))
+        weights = _Weights(words, [len(ids) for ids in holding], scope.passages)
+        proposed = _proposed(holding, weights.of)
+        cosines: dict[int, float] = {}
+        if vector is not None and scope.indexed:
+            cosines = await self._index.nearest(scope.indexed, unit(vector), _NEAREST, proposed)
+        rows = await self._database.read(lambda: _passages(scope, {*proposed, *cosines}))
+        boost = self._boost if vector is not None else None
+        hits = [_hit(row, cosines.get(row[0], 0.0), weights, boost) for row in rows]
+        found = [hit for hit in hits if hit.score > 0]
+        return sorted(found, key=lambda hit: (-hit.score, hit.document_id, hit.passage.number))[:limit]
+
+    def _holding(self, words: Sequence[Word], document_ids: Sequence[str]) -> Script[list[list[int]]]:
+        holding: list[list[int]] = []
+        for word in words:
+            ids = yield from self._keywords.holding(word, document_ids)
+            holding.append(ids)
+        return holding
+
+
+def _proposed(holding: Sequence[Sequence[int]], weights: Sequence[float]) -> list[int]:
+    shares: dict[int, float] = defaultdict(float)
+    for ids, weight in zip(holding, weights, strict=True):
+        for passage_id in ids:
+            shares[passage_id] += weight
+    return nlargest(_HOLDING, shares, key=lambda passage_id: (shares[passage_id], -passage_id))
+
+
+def _hit(row: tuple[Any, ...], cosine: float, weights: _Weights, boost: float | None) -> Hit:
+    _, document_id, name, number, heading, text, tokens, words = row
+    share = weights.share(frozenset(words.split()))
+    score = share if boost is None else (cosine + boost * share) / (1 + boost)
+    return Hit(document_id, name, Passage(number, heading, text, tokens), score)
+
+
+def _passages(scope: Scope, ids: set[int]) -> Script[Rows]:
+    if not ids:
+        return []
+    rows = yield Query(_PASSAGES.format(places(len(ids))), (scope.project_id, *ids))
+    allowed = set(scope.document_ids)
+    return [row for row in rows if row[1] in allowed]
+
+
+def _ask(sql: str, *values: str) -> Script[Rows]:
+    return (yield Query(sql, values))
