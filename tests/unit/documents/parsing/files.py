@@ -48,7 +48,8 @@ def pdf_of(objects: Iterable[bytes], trailer: str = "/Root 1 0 R") -> bytes:
 
 def docx(body: str, *, doctype: str = "", extra: dict[str, bytes] | None = None) -> bytes:
     """Write the smallest Word document with this body."""
-    text = f'<?xml version="1.0" encoding="UTF-8"?>{doctype}<w:document xmlns:w="{WORD}"><w:body>{body}</w:body></w:document>'
+    inside = f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body></w:document>'
+    text = f'<?xml version="1.0" encoding="UTF-8"?>{doctype}{inside}'
     parts = {
         "[Content_Types].xml": b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
         "word/document.xml": text.encode(),

@@ -123,7 +123,7 @@ def test_markup_of_any_depth_ends(reader):
 
 
 def test_a_million_paragraphs_are_refused_in_little_memory(reader):
-    many = docx("".join(paragraph(f"Le paragraphe {number ** 3}") for number in range(300_000)))
+    many = docx("".join(paragraph(f"Le paragraphe {number**3}") for number in range(300_000)))
 
     assert reader.reason(many, "long.docx") == "it has more than 5000 passages; split it"
     assert memory_peak(reader.parser.pid) < 300 << 20

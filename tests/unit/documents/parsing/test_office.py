@@ -8,12 +8,12 @@ from docx import Document
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import OxmlElement
 
-from tests.unit.documents.parsing.files import docx, paragraph, pdf, pdf_of
+from tests.unit.documents.parsing.files import WORD, docx, paragraph, pdf, pdf_of
 
 TEMPLATE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/attachedTemplate"
 INTRODUCTION = (
-    "Le comité propose de rénover l'école primaire du quartier des Tilleuls avant la rentrée de septembre 2027, pour un "
-    "montant de 1 240 000 euros hors taxes."
+    "Le comité propose de rénover l'école primaire du quartier des Tilleuls avant la rentrée de septembre 2027, "
+    "pour un montant de 1 240 000 euros hors taxes."
 )
 
 
@@ -29,7 +29,9 @@ def test_a_word_document_keeps_its_headings_lists_and_tables(reader):
     document.add_heading("Enjeux", 1)
     document.add_paragraph(INTRODUCTION)
     document.add_heading("Calendrier", 2)
-    document.add_paragraph("Un premier point, qui est assez long pour que la section ne soit pas jointe", style="List Bullet")
+    document.add_paragraph(
+        "Un premier point, qui est assez long pour que la section ne soit pas jointe", style="List Bullet"
+    )
     document.add_paragraph("Un second point, tout aussi long que le premier l'était déjà", style="List Number")
     table = document.add_table(rows=0, cols=2)
     for row in (("lot", "prix"), ("toiture", "310 000 €"), ("façade\nnord", "")):
@@ -66,7 +68,7 @@ def test_inserted_text_is_read_and_deleted_or_hidden_text_is_not(reader):
     shown = '<w:r><w:rPr><w:vanish w:val="0"/></w:rPr><w:t>Visible.</w:t><w:tab/><w:t>Fin.</w:t></w:r>'
     field = "<w:r><w:instrText>DDEAUTO cmd</w:instrText></w:r>"
     control = f"<w:sdt><w:sdtContent>{paragraph('Champ.')}</w:sdtContent></w:sdt>"
-    notes = f'<w:footnotes xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">{paragraph("Note.")}</w:footnotes>'
+    notes = f'<w:footnotes xmlns:w="{WORD}">{paragraph("Note.")}</w:footnotes>'
 
     body = f"<w:p>{inserted}{gone}{hidden}{shown}{field}</w:p>{control}"
     text = reader.text(docx(body, extra={"word/footnotes.xml": notes.encode()}), "suivi.docx")
@@ -117,16 +119,14 @@ def test_a_french_pdf_is_read_in_paragraphs_under_its_headings(reader, compresse
 
 
 def test_an_english_pdf_is_read(reader):
-    page = "3.2 Term and termination\nThis Agreement begins on 1 May 2026 and remains in force for three years, unless it is\nterminated earlier."
-
-    passages = reader.read(pdf([page]), "contract.pdf")
-
-    assert [(passage.heading, passage.text) for passage in passages] == [
-        (
-            "3.2 Term and termination",
-            "This Agreement begins on 1 May 2026 and remains in force for three years, unless it is terminated earlier.",
-        )
+    lines = [
+        "This Agreement begins on 1 May 2026 and remains in force for three years, unless it is",
+        "terminated earlier.",
     ]
+
+    passages = reader.read(pdf(["\n".join(["3.2 Term and termination", *lines])]), "contract.pdf")
+
+    assert [(passage.heading, passage.text) for passage in passages] == [("3.2 Term and termination", " ".join(lines))]
 
 
 @pytest.mark.parametrize(("password", "reason"), [("secret", "it is protected by a password"), ("", "")])
