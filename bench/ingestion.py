@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
 
-from stage import HERE, Measure, Running, load, running, upstream
+from stage import Measure, Running, load, running, upstream
 from targets import gateway
 
 DOCUMENTS = 1000
@@ -91,7 +92,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=1)
     options = parser.parse_args()
     measure = Measure("ask", options.connections, options.seconds)
-    router = HERE.parent / ".venv" / "bin" / "router"
+    router = Path(sys.executable).parent / "router"
     plain = gateway(router)
     # Whoever reads and embeds documents may use both cores, as he does where nobody measures.
     everywhere = ("taskset", "-c", "0,1", *plain.command)

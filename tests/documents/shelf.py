@@ -67,7 +67,9 @@ class Shelf:
 
     def all_settled(self, seconds: float = PATIENCE_S) -> list[dict[str, Any]]:
         """Wait until no document is being processed; return every row."""
-        until(lambda: all(row["state"] != "processing" for row in self.rows()), seconds)
+        for row in self.rows():
+            if row["state"] == "processing":
+                self.settled(row["id"], seconds)
         return self.rows()
 
     def ask(self, message: str, **fields: object) -> requests.Response:

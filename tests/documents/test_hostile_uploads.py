@@ -96,7 +96,6 @@ HOSTILE: dict[str, tuple[str, Content]] = {
     "program": ("setup.txt", lambda: b"\x7fELF" + bytes(5000)),
     "hundred megabytes of one word": ("word.txt", lambda: b"a" * (100 * MB)),
     "twenty megabytes of one word": ("word.txt", lambda: b"a" * (20 * MB)),
-    "depth": ("deep.html", divs),
     "nothing": ("empty.txt", bytes),
     "blanks": ("blank.md", lambda: b" \n\t" * 1000),
 }
@@ -169,6 +168,17 @@ class watching:  # noqa: N801 - read as a word of the test
     def _watch(self) -> None:
         while not self._over.wait(0.02):
             self._seen.append(self._memory())
+
+
+def test_depth_hides_no_text_and_takes_no_memory(open_shelf: OpenShelf, memory: Callable[[], int]) -> None:
+    shelf = open_shelf()
+    before = memory()
+
+    with watching(memory) as most:
+        row = shelf.settled(shelf.upload(divs(), "deep.html").json()["id"])
+
+    assert (row["state"], row["tokens"]) in {("ready", 1), ("failed", None)}
+    assert max(most) - before < MOST_GROWTH_BYTES
 
 
 @pytest.mark.parametrize(

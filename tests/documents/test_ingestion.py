@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import pytest
 import requests
 
 from tests.documents.conftest import OpenShelf
@@ -16,7 +17,6 @@ from tests.faults.served import figure, until
 from tests.gateway import SECRET, Gateway, vendors
 from tests.upstream import Upstream
 
-DOCUMENTS = 1000
 BROKEN_EVERY = 50
 UPLOADERS = 4
 WORDS = ["projet", "contrat", "livraison", "budget", "équipe", "réunion", "serveur", "client", "incident", "délai"]
@@ -68,13 +68,13 @@ def answering(shelf: Shelf) -> Iterator[Counter[int]]:
         asker.join()
 
 
-def uploaded_amid_kills(shelf: Shelf) -> list[str]:
+def uploaded_amid_kills(shelf: Shelf, count: int) -> list[str]:
     """Upload every document while the gateway is killed twice; return their ids."""
     gateway = shelf.gateway
     with ThreadPoolExecutor(UPLOADERS) as pool:
-        uploads = [pool.submit(upload, shelf, number) for number in range(DOCUMENTS)]
-        for moment in (DOCUMENTS // 3, 2 * DOCUMENTS // 3):
-            until(lambda moment=moment: sum(each.done() for each in uploads) > moment, 120)
+        uploads = [pool.submit(upload, shelf, number) for number in range(count)]
+        for moment in (count // 3, 2 * count // 3):
+            until(lambda moment=moment: sum(each.done() for each in uploads) > moment, 300)
             gateway.process.kill()
             gateway.process.wait()
             gateway.start()
@@ -90,30 +90,29 @@ def assert_indexed_once(gateway: Gateway, rows: list[dict[str, Any]]) -> None:
 
 
 # Must-show 3.
+@pytest.mark.parametrize("count", [150, pytest.param(1000, marks=pytest.mark.prove)])
 def test_no_document_is_lost_or_indexed_twice_when_the_gateway_is_killed(
-    gateway_with: Callable[..., Gateway], upstream: Upstream
+    gateway_with: Callable[..., Gateway], upstream: Upstream, count: int
 ) -> None:
     gateway = gateway_with(ROUTER_JWT_SECRET=SECRET, ROUTER_LOCAL="auto", **vendors(upstream))
     shelf = Shelf(gateway, "proj-default", gateway.token())
-    broken = DOCUMENTS // BROKEN_EVERY
+    broken = count // BROKEN_EVERY
 
     with answering(shelf) as asked:
-        ids = uploaded_amid_kills(shelf)
-        rows = shelf.all_settled(400)
+        ids = uploaded_amid_kills(shelf, count)
+        rows = shelf.all_settled(900)
 
     assert sorted(row["id"] for row in rows) == sorted(ids)
-    assert len(set(ids)) == DOCUMENTS
+    assert len(set(ids)) == count
     states = Counter((row["name"].partition("-")[0], row["state"]) for row in rows)
-    assert states == {("note", "ready"): DOCUMENTS - broken, ("broken", "failed"): broken}
+    assert states == {("note", "ready"): count - broken, ("broken", "failed"): broken}
     assert all(row["error"] for row in rows if row["state"] == "failed")
     assert_indexed_once(gateway, rows)
     entries = Counter(row["status"] for row in gateway.books() if row["agent"] == "documents")
-    assert entries["ok"] >= DOCUMENTS - broken
+    assert entries["ok"] >= count - broken
     assert entries.keys() <= {"ok", "unknown", "error"}
     assert set(asked) == {200}
-    figure(
-        f"{DOCUMENTS} documents, 2 kills: {dict(states)}, embeddings {dict(entries)}, {asked[200]} answers meanwhile"
-    )
+    figure(f"{count} documents, 2 kills: {dict(states)}, embeddings {dict(entries)}, {asked[200]} answers meanwhile")
 
 
 def test_document_that_is_uploaded_again_is_the_same_one(open_shelf: OpenShelf) -> None:
