@@ -6,6 +6,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -77,11 +78,9 @@ def _serve(asked: Asked, control: socket.socket, count: Count) -> None:
     if alive not in ended:
         os.kill(fork, signal.SIGKILL)
     _, status = os.waitpid(fork, 0)
-    outcome = Outcome(_end(status) if ended else "time")
-    try:
-        asked.waiting.send(msgspec.json.encode(outcome))
-    except OSError:
-        return
+    if alive in ended or not ended:
+        with suppress(OSError):  # nobody waits any more
+            asked.waiting.send(msgspec.json.encode(Outcome(_end(status) if ended else "time")))
 
 
 def _hang_ups(files: list[int], seconds: float) -> set[int]:
