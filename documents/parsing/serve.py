@@ -1,4 +1,4 @@
-"""The parsing process: loads the parsers once, then forks for every document, until its input closes."""
+"""The parsing process: loads the parsers once, then forks for every document, until its input closes or it idles."""
 
 import gc
 import os
@@ -35,7 +35,7 @@ class Asked(Struct, frozen=True):
 
 
 def main() -> None:
-    """Serve; the argument is the folder of vocabularies."""
+    """Serve; the arguments are the folder of vocabularies, and after how many idle seconds to end."""
     os.nice(NICENESS)
     reading.preload()
     count = counter("o200k_base", Path(sys.argv[1]))
@@ -44,13 +44,17 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as control:
+        control.settimeout(float(sys.argv[2]))
         while asked := _next(control):
             with asked.source, asked.result, asked.waiting:
                 _serve(asked, control, count)
 
 
 def _next(control: socket.socket) -> Asked | None:
-    message, files, _, _ = socket.recv_fds(control, REQUEST_BYTES, 3)
+    try:
+        message, files, _, _ = socket.recv_fds(control, REQUEST_BYTES, 3)
+    except TimeoutError:
+        return None
     if not message:
         return None
     source, result, waiting = files

@@ -103,6 +103,17 @@ async def test_a_process_that_was_killed_is_started_again(parser, good):
 
 
 @pytest.mark.anyio
+async def test_an_idle_process_ends_and_the_next_document_is_read(tmp_path, good):
+    parser = Parser(tmp_path, idle_seconds=0.05)
+    await parser.read(good, "good.txt", "txt")
+    ended = parser.pid
+
+    assert await asyncio.to_thread(wait_until, lambda: not running(ended))
+    assert (await parser.read(good, "good.txt", "txt"))[0].text.encode() == GOOD
+    await parser.aclose()
+
+
+@pytest.mark.anyio
 async def test_a_process_killed_while_it_reads_takes_its_fork_along_and_reads_anew(parser, slow):
     task, fork = await begun(parser, slow)
     killed = parser.pid
