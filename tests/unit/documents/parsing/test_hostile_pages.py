@@ -108,6 +108,16 @@ def test_a_pdf_cut_anywhere_is_read_or_refused(reader):
     assert not any("/" in reason or "Error" in reason for reason in outcomes)
 
 
+@hypothesis_settings(max_examples=80, deadline=None, database=None)
+@given(at=st.integers(9, 900), noise=st.binary(min_size=1, max_size=6))
+def test_a_pdf_with_any_byte_changed_is_read_or_refused(hasty, at, noise):
+    whole = pdf(["Bonjour le monde", "Une autre page"], compressed=False)
+
+    hasty.reason(whole[:at] + noise + whole[at + len(noise) :], "noise.pdf")
+
+    assert hasty.is_well()
+
+
 @hypothesis_settings(max_examples=60, deadline=None, database=None)
 @given(magic=st.sampled_from([b"%PDF-1.7\n", b"<!doctype html><p>", b"# "]), noise=st.binary(max_size=3000))
 def test_noise_behind_a_beginning_is_read_or_refused(hasty, magic, noise):

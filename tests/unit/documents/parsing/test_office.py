@@ -131,7 +131,7 @@ def test_an_english_pdf_is_read(reader):
 
 def test_a_table_of_contents_is_no_heading_and_no_row_of_dots(reader):
     contents = "Sommaire\n1. Introduction . . . . . . . . . . . . . . 3\n2.1 Pourquoi ? ____________ 4"
-    contents += "\n2.1 Pourquoi ?\nParce que."
+    contents += "\n2.1 Pourquoi ?\n" + INTRODUCTION
 
     passages = reader.read(pdf([contents]), "sommaire.pdf")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -151,6 +152,35 @@ async def test_closing_ends_all_and_nothing_is_started_again(tmp_path, slow):
 async def test_an_upload_that_is_gone_is_no_fault_of_the_document(parser, tmp_path):
     with pytest.raises(ParserDown):
         await parser.read(tmp_path / "gone.txt", "gone.txt", "txt")
+
+
+def bounds_of(pid):
+    """Return the limits of a process, the soft and the hard one, by the kernel's names."""
+    rows = re.findall(r"(Max [a-z ]+?)  +(\S+) +(\S+)", Path(f"/proc/{pid}/limits").read_text())
+    return {name: (soft, hard) for name, soft, hard in rows}
+
+
+@pytest.mark.anyio
+async def test_the_kernel_bounds_the_fork_and_takes_it_first(parser, slow):
+    task, fork = await begun(parser, slow)
+    proc = Path(f"/proc/{fork}")
+    assert await asyncio.to_thread(wait_until, lambda: bounds_of(fork)["Max cpu time"] == ("60", "61"))
+    bounds = bounds_of(fork)
+    descriptors = {(proc / "fd" / name).readlink().name.partition(":")[0] for name in map(str, range(3))}
+
+    assert (proc / "oom_score_adj").read_text() == "1000\n"
+    assert int(bounds["Max address space"][1]) < 1200 << 20
+    assert bounds["Max file size"] == (str(64 << 20), str(64 << 20))
+    assert bounds["Max open files"] == ("32", "32")
+    assert descriptors == {"null"}
+    task.cancel()
+
+
+def test_the_gateway_itself_never_loads_a_parser():
+    code = "import sys, documents.parsing.parser, documents.parsing.formats; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+    assert {"lxml", "pypdf", "docx", "markdown_it", "tiktoken", "numpy"} & set(loaded.split()) == set()
 
 
 GATEWAY = """
