@@ -6,15 +6,21 @@ from typing import Protocol
 from msgspec import Struct
 
 from documents.document import Passage
-from storage.script import Database, Query, Script
+from documents.parts import Meaning
+from storage.script import Database, Query, Script, T
 
+Allowed = Callable[[], Script[None]]
 BATCH = 64
-_REMOVED_AT_ONCE = 200
+_REMOVED_AT_ONCE = 100
 _ROW = "(?, ?, ?, ?, ?, ?)"
 _INSERT = "INSERT INTO passages (document_id, number, heading, text, words, tokens) VALUES {} RETURNING id, number"
 _REMOVE = """
     DELETE FROM passages WHERE id IN
     (SELECT id FROM passages WHERE document_id = ? ORDER BY number LIMIT ?) RETURNING id
+"""
+_REMOVE_VECTORS = """
+    DELETE FROM vectors WHERE passage_id IN
+    (SELECT passage_id FROM vectors WHERE document_id = ? ORDER BY passage_id LIMIT ?) RETURNING passage_id
 """
 _AFTER = """
     SELECT id, number, heading, text, tokens FROM passages WHERE document_id = ? AND number > ? ORDER BY number LIMIT ?
@@ -29,8 +35,8 @@ class Vectors(Protocol):
         """What kind it is: vectors in one kind are not found by another."""
         ...
 
-    def add(self, document_id: str, rows: Sequence[tuple[int, bytes]]) -> Script[None]:
-        """Keep vectors of length one, each with the id of its passage."""
+    def add(self, document_id: str, rows: Sequence[tuple[int, Meaning]]) -> Script[None]:
+        """Keep vectors, each with the id of its passage."""
         ...
 
     def remove(self, document_id: str) -> Script[None]:
@@ -39,11 +45,11 @@ class Vectors(Protocol):
 
 
 class Indexed(Struct, frozen=True):
-    """A passage, the words that it is found by, and its vector, of length one; None where there are no embeddings."""
+    """A passage, the words that it is found by, and its vectors; None where there are no embeddings."""
 
     passage: Passage
     words: str
-    vector: bytes | None
+    vector: Meaning | None
 
 
 def added(document_id: str, batch: Sequence[Indexed], vectors: Vectors) -> Script[None]:
@@ -69,10 +75,8 @@ def _always() -> Script[None]:
     yield from ()
 
 
-async def remove(
-    database: Database, document_id: str, vectors: Vectors, allowed: Callable[[], Script[None]] = _always
-) -> None:
-    """Remove all that was made of a document, a batch at a time.
+async def remove(database: Database, document_id: str, vectors: Vectors, allowed: Allowed = _always) -> None:
+    """Remove all that was made of a document.
 
     Args:
         database: Where the passages are.
@@ -84,17 +88,32 @@ async def remove(
         StorageDown: Some is left.
 
     """
-    await database.write(lambda: _without_vectors(document_id, vectors, allowed))
-    while await database.write(lambda: _removed(document_id, allowed)):
+    await remove_vectors(database, document_id, vectors, allowed)
+    await _repeat(database, _REMOVE, document_id, allowed)
+
+
+async def remove_vectors(database: Database, document_id: str, vectors: Vectors, allowed: Allowed = _always) -> None:
+    """Remove the vectors of a document; its passages stay.
+
+    Raises:
+        StorageDown: Some are left.
+
+    """
+    # Where the index keeps them in this table, there would be too many for one transaction; elsewhere it is empty.
+    await _repeat(database, _REMOVE_VECTORS, document_id, allowed)
+    await database.write(lambda: _after(allowed, vectors.remove(document_id)))
+
+
+async def _repeat(database: Database, sql: str, document_id: str, allowed: Allowed) -> None:
+    while await database.write(lambda: _after(allowed, _some(sql, document_id))):
         pass
 
 
-def _without_vectors(document_id: str, vectors: Vectors, allowed: Callable[[], Script[None]]) -> Script[None]:
-    yield from allowed()
-    yield from vectors.remove(document_id)
-
-
-def _removed(document_id: str, allowed: Callable[[], Script[None]]) -> Script[bool]:
-    yield from allowed()
-    rows = yield Query(_REMOVE, (document_id, _REMOVED_AT_ONCE))
+def _some(sql: str, document_id: str) -> Script[bool]:
+    rows = yield Query(sql, (document_id, _REMOVED_AT_ONCE))
     return len(rows) == _REMOVED_AT_ONCE
+
+
+def _after(allowed: Allowed, script: Script[T]) -> Script[T]:
+    yield from allowed()
+    return (yield from script)

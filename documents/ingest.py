@@ -38,6 +38,7 @@ _NS = 10**9
 _LONG_PAUSE_S = 3600.0
 _INTERRUPTED = "The document could not be read: the work on it was interrupted again and again."
 _UNFIT = "The document cannot be read: it holds what the database does not take."
+_DEFECT = "The document could not be worked on."
 _NO_STORE = "The document could not be kept while it was read."
 _log = logging.getLogger("router")
 
@@ -129,7 +130,8 @@ class Ingest:
             held = await self._next()
             if held is None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), self._pace.poll_s)
+                    async with asyncio.timeout(self._pace.poll_s):
+                        await self._news.wait()
             else:
                 await self._hold(held, own)
 
@@ -162,13 +164,20 @@ class Ingest:
             while not (await asyncio.wait([work], timeout=self._pace.lease_s / 4))[0]:
                 if not await self._renew(held):
                     return
-            work.result()
+            await self._answer_for(held, work.exception())
         finally:
             if not work.done():
                 work.cancel()
                 await asyncio.wait([work])
                 with suppress(StorageDown):
                     await self._database.write(lambda: given_back(held))
+
+    async def _answer_for(self, held: Claim, defect: BaseException | None) -> None:
+        """Go on after a defect of ours: it must not end the gateway, nor be hidden."""
+        if defect is not None:
+            _log.error("document %s could not be worked on", held.id, exc_info=defect)
+            with suppress(ClaimLost, StorageDown):
+                await self._put_off(held, _DEFECT)
 
     async def _renew(self, held: Claim) -> bool:
         try:

@@ -6,17 +6,18 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 from documents.claims import Claim, made_ready, mine
-from documents.derived import BATCH, Indexed, Vectors, added, passages_after, remove
+from documents.derived import BATCH, Indexed, Vectors, added, passages_after, remove, remove_vectors
 from documents.desk import sheet
 from documents.document import Document, Passage
-from documents.embed import Booking, Embedder, text_of
-from documents.errors import EmbeddingFailed, Unreadable
+from documents.embed import Booking, Embedder, embedded
+from documents.errors import Unreadable
+from documents.parts import Meaning
 from documents.reader import Reader
 from documents.uploads import contents, drop, dropped
 from storage.errors import StorageDown
 from storage.script import Database, Query, Script
 
-Batch = Sequence[tuple[int, bytes]]
+Batch = Sequence[tuple[int, Meaning]]
 _NOT_INDEXED = "UPDATE documents SET indexed_by = NULL WHERE id = ?"
 
 
@@ -73,12 +74,13 @@ class Maker:
 
         """
         document = held.document
-        await self._database.write(lambda: self._without_vectors(held))
+        await self._database.write(lambda: self._not_indexed(held))
+        await remove_vectors(self._database, held.id, self._vectors, mine(held))
         async with self._embedder(document) as embedder:
             number = 0
             while rows := await self._database.read(lambda at=number: passages_after(held.id, at, BATCH)):
                 entries = await self._indexed(embedder, document, [passage for _, passage in rows])
-                batch = [(row_id, entry.vector or b"") for (row_id, _), entry in zip(rows, entries, strict=True)]
+                batch = [(row_id, entry.vector) for (row_id, _), entry in zip(rows, entries, strict=True) if entry.vector]
                 await self._database.write(lambda new=batch: self._more_vectors(held, new))
                 number = rows[-1][1].number
         await self._database.write(
@@ -118,11 +120,8 @@ class Maker:
         self, embedder: Embedder | None, document: Document, passages: Sequence[Passage]
     ) -> list[Indexed]:
         if embedder is None:
-            return await asyncio.to_thread(_rows, passages, [None] * len(passages))
-        vectors = await embedder.embed([text_of(document.name, passage) for passage in passages])
-        if len({len(vector) for vector in vectors}) != 1 or len(vectors) != len(passages):
-            raise EmbeddingFailed("the model answers with other vectors than it was asked for")
-        return await asyncio.to_thread(_rows, passages, vectors)
+            return await _rows(passages, [None] * len(passages))
+        return await _rows(passages, await embedded(embedder, document.name, passages))
 
     def _more(self, held: Claim, batch: Sequence[Indexed]) -> Script[None]:
         yield from mine(held)()
@@ -134,10 +133,9 @@ class Maker:
         yield from made_ready(held, tokens, len(passages), self.indexed_by)
         return held.upload is not None and (yield from dropped(held.upload))
 
-    def _without_vectors(self, held: Claim) -> Script[None]:
+    def _not_indexed(self, held: Claim) -> Script[None]:
         yield from mine(held)()
         yield Query(_NOT_INDEXED, (held.id,))
-        yield from self._vectors.remove(held.id)
 
     def _more_vectors(self, held: Claim, batch: Batch) -> Script[None]:
         yield from mine(held)()
@@ -149,12 +147,14 @@ def _append(path: Path, chunk: bytes) -> None:
         file.write(chunk)
 
 
-def _rows(passages: Sequence[Passage], vectors: Sequence[bytes | None]) -> list[Indexed]:
-    # numpy and the stemmers take a while to import, and no process needs them before it has a document.
-    from documents.vectors import unit  # noqa: PLC0415
+async def _rows(passages: Sequence[Passage], vectors: Sequence[Meaning | None]) -> list[Indexed]:
+    # The stemmers take a while to import, and no process needs them before it has a document.
     from documents.words import words_of  # noqa: PLC0415
 
-    return [
-        Indexed(passage, words_of(f"{passage.heading}\n{passage.text}"), None if vector is None else unit(vector))
-        for passage, vector in zip(passages, vectors, strict=True)
-    ]
+    rows: list[Indexed] = []
+    for passage, vector in zip(passages, vectors, strict=True):
+        words = words_of(f"{passage.heading}\n{passage.text}")
+        rows.append(Indexed(passage, words, vector))
+        # A passage takes a millisecond. A thread would keep the requests waiting for the interpreter for five.
+        await asyncio.sleep(0)
+    return rows

@@ -12,7 +12,7 @@ from storage.statement import insert_into
 
 CHUNK_BYTES = 1_000_000
 ABANDONED_S = 3600.0
-_AT_ONCE = 4  # chunks removed in a transaction
+_AT_ONCE = 2  # chunks removed in a transaction
 _NS = 10**9
 _CHUNK = insert_into("document_chunks", ("document_id", "number", "at_ns", "content"), rank=0)
 _DROP = """

@@ -38,6 +38,7 @@ from documents.errors import (
     ProjectFull,
     SourcesUnknown,
     Unreadable,
+    UploadExpired,
 )
 from router.families import F1, F2, F3, Detail, Failure, Family, Fault, OpenAIFault, OpenAIProblem, Problem, as_body
 from router.limit_refusals import LIMITED, limit_refusal
@@ -77,6 +78,7 @@ STATUS: dict[type[Exception], str] = {
     DocumentError: "invalid_request",
     DocumentUnknown: "not_found",
     ProjectFull: "conflict",
+    UploadExpired: "request_timeout",
     EmbeddingFailed: "provider_error",
 }
 # What is told of a failure below, in French and in English, when its own text is for the log alone; braces are filled

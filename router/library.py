@@ -1,5 +1,6 @@
 """The documents floor as a process opens it: what takes documents in, makes them ready and finds them."""
 
+from asyncio import Semaphore
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -16,6 +17,7 @@ from router.settings import Settings
 
 FOLDER = "uploads"  # in the data folder: what is being read
 BYTES_PER_MB = 1_000_000
+MOST_AT_ONCE = 64  # uploads of a process, each of which holds a megabyte or two
 
 
 class Holdings(Struct, frozen=True, kw_only=True):
@@ -25,6 +27,7 @@ class Holdings(Struct, frozen=True, kw_only=True):
         documents: Takes them in, lists and deletes them.
         library: Finds passages; None where there are no embeddings.
         most_bytes: Of one file.
+        places: For those who send a file at the same time.
         run: The work that makes documents ready, for as long as the process serves.
 
     """
@@ -32,6 +35,7 @@ class Holdings(Struct, frozen=True, kw_only=True):
     documents: Documents
     library: Library | None
     most_bytes: int
+    places: Semaphore
     run: Callable[[], Awaitable[None]]
 
 
@@ -55,5 +59,6 @@ async def holdings_of(settings: Settings, ground: Ground, booking: Booking | Non
         documents=Documents(database, index, most=settings.project_max_documents, arrived=ingest.wake),
         library=None if booking is None else Library(database, index, booking.model),
         most_bytes=settings.document_max_mb * BYTES_PER_MB,
+        places=Semaphore(MOST_AT_ONCE),
         run=ingest.run,
     )

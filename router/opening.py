@@ -94,8 +94,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     gate = _gate(settings, ground, tenancy, writer, limits, stack)
     books = await _books(house, ground, writer, stack)
     turnstile = _turnstile(house, gate, ground)
-    booking = None if house.embeddings is None else Bookings(house.embeddings, books, turnstile, models_of(house))
-    holdings = await holdings_of(settings, ground, booking, stack)
+    holdings = await holdings_of(settings, ground, bookings_of(house, books, turnstile), stack)
     # Begun last, so ended first: what it works on is given back while all that it rests on is still open.
     await _keep_running((holdings.run,), stack)
     return Opened(
@@ -220,6 +219,13 @@ def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
 def _readings(house: House, opened: Opened) -> Readings:
     window = Window(opened.counter, house.settings.max_output_tokens)
     return Readings(opened.library, house.embeddings, window, checks=house.settings.v1_check == "on")
+
+
+def bookings_of(house: House, books: Books, turnstile: Turnstile) -> Bookings | None:
+    """Return the books of ingestion; None where no model embeds."""
+    if house.embeddings is None:
+        return None
+    return Bookings(house.embeddings, books, turnstile, models_of(house))
 
 
 def project_choice_of(house: House, opened: Opened) -> ProjectChoice:

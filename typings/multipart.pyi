@@ -1,5 +1,4 @@
-"""What is used of `multipart`: a package of the same name, from another distribution, hides it from the type checker."""
-
+# What is used of `multipart`: a package of the same name in another distribution hides it from the type checker.
 from collections.abc import Generator
 
 class MultipartError(ValueError): ...

@@ -25,7 +25,7 @@ from router.uploads import Intake, boundary_of, read_form
 PATH = "/projects/{project_id:str}/documents"
 TAGS = ["documents"]
 SURFACE = "documents"
-MOST_JSON_BYTES = 8_000_000  # it is held whole, where a file is not
+MOST_JSON_BYTES = 4_000_000  # it is held whole, where a file is not
 MOST_FORM_BYTES = 200_000  # of a form, what is not the file
 UNAVAILABLE = "les documents demandent un modèle d'embeddings, définissez ROUTER_LOCAL=on ou ROUTER_EMBEDDINGS_MODEL"
 SEND = "envoyez du multipart/form-data avec un fichier « file », ou du application/json avec « text »"
@@ -87,8 +87,10 @@ async def upload_document(request: Request[Principal, Any, Any], project_id: Fro
     holdings = _holdings(request)
     if holdings.library is None:
         raise Refused("model_unavailable", UNAVAILABLE)
+    if holdings.places.locked():
+        raise Refused("overloaded", retry_after=1)
     caller = request.user
-    async with holdings.documents.upload(own) as upload:
+    async with holdings.places, holdings.documents.upload(own) as upload:
         intake = Intake(upload, holdings.most_bytes)
         await _take_in(request, intake)
         found = await intake.end()

@@ -199,3 +199,14 @@ async def test_books_name_the_document_and_who_uploaded_it(url, tmp_path):
 
         assert seen == [document]
         assert isinstance(seen[0], Document)
+
+
+async def test_stopping_is_never_overheard_however_much_news_there_is(url, tmp_path):
+    hasty = Pace(poll_s=0.003, sweep_s=0.002)
+    async with opened(url) as database, asyncio.timeout(60):
+        for number in range(40):
+            async with ingesting(database, tmp_path, owner=str(number), pace=hasty) as ingest:
+                await database.read(asking("SELECT 1"))
+                ingest.wake()
+
+    assert list(tmp_path.glob("[0-9]*")) == []

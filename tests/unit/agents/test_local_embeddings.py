@@ -4,6 +4,7 @@ import http.client
 import json
 from array import array
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -119,6 +120,16 @@ def test_a_client_that_leaves_does_not_keep_the_next_one_waiting(alone, client):
     answer = client.embeddings.create(model=MODEL, input=[OTHER] * 40, timeout=5)
 
     assert len(answer.data) == 40
+
+
+def test_a_question_does_not_wait_for_a_batch(client):
+    with ThreadPoolExecutor(1) as other:
+        batch = other.submit(client.embeddings.create, model=MODEL, input=[OTHER * 20] * 200)
+
+        client.embeddings.create(model=MODEL, input="When are invoices due?")
+
+        assert not batch.done()
+        assert len(batch.result().data) == 200
 
 
 def test_a_child_without_chat_has_no_chat(client):

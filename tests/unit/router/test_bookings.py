@@ -13,7 +13,12 @@ from agents.local.embeddings import installed
 from agents.local.supervise import LocalModels
 from documents.document import Document
 from documents.errors import EmbeddingFailed, EmbeddingRefused
-from pricing_tables.loader import load_rates
+from metering.call import Call
+from metering.ledger import Admission
+from metering.meter import Meter
+from metering.middleware import new_request_id
+from metering.usage import Usage
+from pricing_tables.loader import load_catalogue, load_rates
 from router.rows import LocalEndpoint
 from tests.unit.router.desk import Desk
 from tests.vectors import VectorServer, honest, rows, vector
@@ -30,6 +35,7 @@ DOCUMENT = Document(
     created_at=datetime(2026, 11, 22, tzinfo=UTC),
     subject="user-of-the-upload",
 )
+CATALOGUE = load_catalogue(local_watts=65.0)
 TEXTS = [f"Article {number}. Le loyer est payable d'avance." for number in range(150)]
 SMALL = {"OPENAI_API_KEY": "sk-ours", "ROUTER_EMBEDDINGS_MODEL": "text-embedding-3-small"}
 LIMIT = {"ROUTER_DEFAULT_RPM": "1"}
@@ -137,6 +143,29 @@ async def test_what_was_embedded_before_a_failure_is_booked(desk, server):
     (row,) = await desk.rows()
     assert (row["status"], row["input_tokens"]) == ("error", 3 * 64)
     assert [call["status"] for call in await desk.calls()] == ["ok", "error"]
+
+
+async def test_a_receipt_names_the_chat_model_that_answered_whatever_was_embedded(desk):
+    meter = Meter(desk.opened.books, new_request_id())
+    asked = Admission(
+        request_id=meter.request_id,
+        opened_at=datetime.now(UTC),
+        route="/completion",
+        agent="V2",
+        model="gpt-4o",
+        project_id="proj-default",
+        subject="someone",
+    )
+    meter.admit(asked, stream=False)
+    for name in ("gpt-4o", "text-embedding-3-small"):
+        call = Call(CATALOGUE.find(name), [], streamed=False)
+        meter.begin(call)
+        call.answered(Usage(input_uncached=7), None)
+
+    receipt = await meter.settle("ok")
+
+    assert receipt.resolved_model == "gpt-4o"
+    assert set(receipt.usage_by_model) == {"gpt-4o", "text-embedding-3-small"}
 
 
 async def test_a_failure_of_the_caller_is_booked_and_passed_on(desk):
