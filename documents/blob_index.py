@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from documents.parts import Meaning, sharpened
 from documents.vectors import WIDTH, numpy
 from storage.script import Database, Query, Script, Write, places
 from storage.statement import delete_from, upsert
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _MEMORY = 256 * 2**20  # bytes
 _AT_ONCE = 32 * 2**20  # bytes that one transaction reads
 _PART = 512  # documents
-_ADD = upsert("vectors", ("passage_id", "document_id", "vector"), key=1, rank=5)
+_ADD = upsert("vectors", ("passage_id", "document_id", "vector", "parts"), key=1, rank=5)
 _MARK = upsert("vector_sets", ("document_id", "generation"), key=1, rank=5)
 _REMOVE = delete_from("vectors", "document_id", rank=6)
 _UNMARK = delete_from("vector_sets", "document_id", rank=6)
@@ -100,9 +101,9 @@ class BlobIndex:
         """How many bytes of vectors are kept now."""
         return self._memory.size
 
-    def add(self, document_id: str, rows: Sequence[tuple[int, bytes]]) -> Script[None]:
+    def add(self, document_id: str, rows: Sequence[tuple[int, Meaning]]) -> Script[None]:
         """Write vectors of passages."""
-        yield Write(_ADD, [(passage_id, document_id, vector) for passage_id, vector in rows])
+        yield Write(_ADD, [(passage_id, document_id, one.whole, one.parts) for passage_id, one in rows])
         yield Write(_MARK, [(document_id, uuid4().hex)])
 
     def remove(self, document_id: str) -> Script[None]:
@@ -114,7 +115,7 @@ class BlobIndex:
     async def nearest(
         self, document_ids: Sequence[str], vector: bytes, limit: int, also: Sequence[int]
     ) -> dict[int, float]:
-        """Return the cosines of the nearest passages, and of those in `also`."""
+        """Return the likeness of the nearest passages, and of those in `also`."""
         best: dict[int, float] = {}
         rest: dict[int, float] = {}
         for start in range(0, len(document_ids), _PART):
@@ -125,7 +126,11 @@ class BlobIndex:
                 near, wanted = await asyncio.to_thread(_compare, ready, vector, limit, also)
                 best = dict(nlargest(limit, (best | near).items(), key=lambda found: found[1]))
                 rest |= wanted
-        return rest | best
+        found = rest | best
+        if not found:
+            return found
+        parts = await self._database.read(lambda: _parts(list(found)))
+        return await asyncio.to_thread(sharpened, found, parts, vector)
 
     async def _sets(self, waiting: dict[str, str]) -> list[_Set]:
         """Take out of `waiting`, generations by document, what is in memory or can be read at once."""
@@ -158,6 +163,14 @@ def _generations(document_ids: Sequence[str]) -> Script[list[tuple[str, str]]]:
         tuple(document_ids),
     )
     return [(document_id, generation) for document_id, generation in rows]
+
+
+def _parts(passage_ids: Sequence[int]) -> Script[list[tuple[int, bytes]]]:
+    rows = yield Query(
+        f"SELECT passage_id, parts FROM vectors WHERE passage_id IN ({places(len(passage_ids))})",  # noqa: S608 - placeholders
+        tuple(passage_ids),
+    )
+    return [(passage_id, parts) for passage_id, parts in rows]
 
 
 def _read(document_ids: Sequence[str]) -> Script[dict[str, _Set | None]]:

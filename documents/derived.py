@@ -6,6 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from documents.document import Passage
+from documents.parts import Meaning
 from storage.script import Database, Query, Script, T
 
 Allowed = Callable[[], Script[None]]
@@ -34,8 +35,8 @@ class Vectors(Protocol):
         """What kind it is: vectors in one kind are not found by another."""
         ...
 
-    def add(self, document_id: str, rows: Sequence[tuple[int, bytes]]) -> Script[None]:
-        """Keep vectors of length one, each with the id of its passage."""
+    def add(self, document_id: str, rows: Sequence[tuple[int, Meaning]]) -> Script[None]:
+        """Keep vectors, each with the id of its passage."""
         ...
 
     def remove(self, document_id: str) -> Script[None]:
@@ -44,11 +45,11 @@ class Vectors(Protocol):
 
 
 class Indexed(Struct, frozen=True):
-    """A passage, the words that it is found by, and its vector, of length one; None where there are no embeddings."""
+    """A passage, the words that it is found by, and its vectors; None where there are no embeddings."""
 
     passage: Passage
     words: str
-    vector: bytes | None
+    vector: Meaning | None
 
 
 def added(document_id: str, batch: Sequence[Indexed], vectors: Vectors) -> Script[None]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from documents.parts import Meaning
 from storage.errors import StorageDown, UnitRefused
 from storage.script import Database, Query, Rows, Script
 from storage.sqlite import Sqlite
@@ -13,7 +14,7 @@ _CAN_HAVE = "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'vect
 
 
 class Index(Protocol):
-    """Finds passages by their vectors; all of them have length one, float32, little endian.
+    """Finds passages by their vectors.
 
     What `add` and `remove` return runs in a transaction of the caller. Both databases see at once what is committed,
     whichever replica wrote it.
@@ -24,7 +25,7 @@ class Index(Protocol):
         """What `documents.indexed_by` begins with."""
         ...
 
-    def add(self, document_id: str, rows: Sequence[tuple[int, bytes]]) -> Script[None]:
+    def add(self, document_id: str, rows: Sequence[tuple[int, Meaning]]) -> Script[None]:
         """Write vectors of passages, each with the passage's id; those that are there are replaced."""
         ...
 
@@ -35,13 +36,15 @@ class Index(Protocol):
     async def nearest(
         self, document_ids: Sequence[str], vector: bytes, limit: int, also: Sequence[int]
     ) -> dict[int, float]:
-        """Return the cosines of the `limit` passages nearest to a vector, by passage id; the search is exact.
+        """Return the likeness of the `limit` passages nearest to a vector, by passage id; the search is exact.
+
+        The nearest are those whose whole has the highest cosine; their likeness tells of their parts too (`sharpened`).
 
         Args:
             document_ids: No passage of another document is looked at.
-            vector: Of length one; passages of another number of dimensions are not found.
+            vector: Of length one, float32, little endian; passages of another number of dimensions are not found.
             limit: At least 1.
-            also: Passages whose cosine is wanted wherever they stand; those of other documents are left out.
+            also: Passages whose likeness is wanted wherever they stand; those of other documents are left out.
 
         Raises:
             StorageDown: The vectors cannot be read now.

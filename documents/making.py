@@ -9,15 +9,15 @@ from documents.claims import Claim, made_ready, mine
 from documents.derived import BATCH, Indexed, Vectors, added, passages_after, remove, remove_vectors
 from documents.desk import sheet
 from documents.document import Document, Passage
-from documents.embed import Booking, Embedder, text_of
-from documents.errors import EmbeddingFailed, Unreadable
+from documents.embed import Booking, Embedder, embedded
+from documents.errors import Unreadable
+from documents.parts import Meaning
 from documents.reader import Reader
 from documents.uploads import contents, drop, dropped
-from documents.vectors import unit
 from storage.errors import StorageDown
 from storage.script import Database, Query, Script
 
-Batch = Sequence[tuple[int, bytes]]
+Batch = Sequence[tuple[int, Meaning]]
 _BREATH_S = 0.001
 _NOT_INDEXED = "UPDATE documents SET indexed_by = NULL WHERE id = ?"
 
@@ -81,7 +81,7 @@ class Maker:
             number = 0
             while rows := await self._database.read(lambda at=number: passages_after(held.id, at, BATCH)):
                 entries = await self._indexed(embedder, document, [passage for _, passage in rows])
-                batch = [(row_id, entry.vector or b"") for (row_id, _), entry in zip(rows, entries, strict=True)]
+                batch = [(row_id, entry.vector) for (row_id, _), entry in zip(rows, entries, strict=True) if entry.vector]
                 await self._database.write(lambda new=batch: self._more_vectors(held, new))
                 number = rows[-1][1].number
         await self._database.write(
@@ -122,10 +122,7 @@ class Maker:
     ) -> list[Indexed]:
         if embedder is None:
             return await _rows(passages, [None] * len(passages))
-        vectors = await embedder.embed([text_of(document.name, passage) for passage in passages])
-        if len({len(vector) for vector in vectors}) != 1 or len(vectors) != len(passages):
-            raise EmbeddingFailed("the model answers with other vectors than it was asked for")
-        return await _rows(passages, vectors)
+        return await _rows(passages, await embedded(embedder, document.name, passages))
 
     def _more(self, held: Claim, batch: Sequence[Indexed]) -> Script[None]:
         yield from mine(held)()
@@ -151,14 +148,14 @@ def _append(path: Path, chunk: bytes) -> None:
         file.write(chunk)
 
 
-async def _rows(passages: Sequence[Passage], vectors: Sequence[bytes | None]) -> list[Indexed]:
+async def _rows(passages: Sequence[Passage], vectors: Sequence[Meaning | None]) -> list[Indexed]:
     # The stemmers take a while to import, and no process needs them before it has a document.
     from documents.words import words_of  # noqa: PLC0415
 
     rows: list[Indexed] = []
     for passage, vector in zip(passages, vectors, strict=True):
         words = words_of(f"{passage.heading}\n{passage.text}")
-        rows.append(Indexed(passage, words, None if vector is None else unit(vector)))
-        # A passage takes a millisecond, and requests go between; a thread may keep the interpreter for five at a time.
+        rows.append(Indexed(passage, words, vector))
+        # A passage takes a millisecond, and requests go between; a thread would keep the interpreter from them longer.
         await asyncio.sleep(_BREATH_S)
     return rows

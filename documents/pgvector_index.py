@@ -1,7 +1,9 @@
 """The index of a PostgreSQL with pgvector: halves of float32, compared where they are."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 
+from documents.parts import Meaning, sharpened
 from documents.vectors import WIDTH, numbers_of
 from storage.script import Database, Query, Script, Write
 from storage.statement import delete_from
@@ -10,12 +12,15 @@ from storage.statement import delete_from
 # cost more than comparing them. There is no approximate index: what it finds would depend on what else is stored.
 _TABLE = """
     CREATE TABLE IF NOT EXISTS passage_vectors (
-        passage_id BIGINT PRIMARY KEY, document_id TEXT NOT NULL, embedding halfvec STORAGE PLAIN NOT NULL)
+        passage_id BIGINT PRIMARY KEY, document_id TEXT NOT NULL, embedding halfvec STORAGE PLAIN NOT NULL,
+        parts BYTEA STORAGE EXTERNAL NOT NULL)
 """
 _BY_DOCUMENT = "CREATE INDEX IF NOT EXISTS passage_vectors_by_document ON passage_vectors (document_id)"
 _ADD = """
-    INSERT INTO passage_vectors (passage_id, document_id, embedding) VALUES (?, ?, CAST(CAST(? AS text) AS halfvec))
-    ON CONFLICT (passage_id) DO UPDATE SET document_id = excluded.document_id, embedding = excluded.embedding
+    INSERT INTO passage_vectors (passage_id, document_id, embedding, parts)
+    VALUES (?, ?, CAST(CAST(? AS text) AS halfvec), ?)
+    ON CONFLICT (passage_id) DO UPDATE
+    SET document_id = excluded.document_id, embedding = excluded.embedding, parts = excluded.parts
 """
 _REMOVE = delete_from("passage_vectors", "document_id", rank=6)
 # The blob index may have been in use before the extension came.
@@ -27,6 +32,7 @@ _COSINE = """
         CASE WHEN vector_dims(embedding) = ? THEN -(embedding <#> CAST(CAST(? AS text) AS halfvec)) END AS cosine
     FROM passage_vectors WHERE document_id = ANY(string_to_array(?, ','))
 """
+_PARTS = "SELECT passage_id, parts FROM passage_vectors WHERE passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))"
 _NEAREST = f"SELECT passage_id, cosine FROM ({_COSINE}) AS near WHERE cosine IS NOT NULL ORDER BY cosine DESC LIMIT ?"  # noqa: S608 - texts of ours
 _ALSO = f"""
     SELECT passage_id, cosine
@@ -49,10 +55,10 @@ class PgvectorIndex:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, document_id: str, rows: Sequence[tuple[int, bytes]]) -> Script[None]:
+    def add(self, document_id: str, rows: Sequence[tuple[int, Meaning]]) -> Script[None]:
         """Write vectors of passages."""
-        for passage_id, vector in rows:
-            yield Query(_ADD, (passage_id, document_id, _text(vector)))
+        for passage_id, one in rows:
+            yield Query(_ADD, (passage_id, document_id, _text(one.whole), one.parts))
 
     def remove(self, document_id: str) -> Script[None]:
         """Remove all vectors of a document."""
@@ -62,16 +68,23 @@ class PgvectorIndex:
     async def nearest(
         self, document_ids: Sequence[str], vector: bytes, limit: int, also: Sequence[int]
     ) -> dict[int, float]:
-        """Return the cosines of the nearest passages, and of those in `also`."""
+        """Return the likeness of the nearest passages, and of those in `also`."""
         question = (len(vector) // WIDTH, _text(vector), ",".join(document_ids))
 
-        def script() -> Script[dict[int, float]]:
+        def script() -> Script[tuple[dict[int, float], list[tuple[int, bytes]]]]:
             rows = yield Query(_NEAREST, (*question, limit))
             if also:
-                rows += yield Query(_ALSO, (*question, ",".join(map(str, also))))
-            return {passage_id: float(cosine) for passage_id, cosine in rows}
+                rows += yield Query(_ALSO, (*question, _list(also)))
+            cosines = {passage_id: float(cosine) for passage_id, cosine in rows}
+            parts = yield Query(_PARTS, (_list(cosines),))
+            return cosines, [(passage_id, part) for passage_id, part in parts]
 
-        return await self._database.read(script)
+        cosines, parts = await self._database.read(script)
+        return await asyncio.to_thread(sharpened, cosines, parts, vector)
+
+
+def _list(passage_ids: Iterable[int]) -> str:
+    return ",".join(map(str, passage_ids))
 
 
 def _text(vector: bytes) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from heapq import nlargest
 from typing import Any
 
@@ -13,7 +14,7 @@ from documents.errors import SourcesUnknown
 from documents.index import Index
 from documents.keywords import keywords_of
 from documents.vectors import unit
-from documents.words import Word, asked
+from documents.words import Word, asked, words_of
 from storage.script import Database, Query, Rows, Script, places
 
 _NEAREST = 50  # passages that the vectors propose
@@ -25,7 +26,7 @@ _SCOPE = (
     "SELECT id, state, indexed_by, passages FROM documents WHERE project_id = ? AND state <> 'deleting' ORDER BY id"
 )
 _PASSAGES = """
-    SELECT passages.id, document_id, name, number, heading, text, passages.tokens, words
+    SELECT passages.id, document_id, indexed_by, name, number, heading, text, passages.tokens, words
     FROM passages JOIN documents ON documents.id = document_id
     WHERE project_id = ? AND state = 'ready' AND passages.id IN ({})
 """
@@ -139,7 +140,9 @@ class Library:
             cosines = await self._index.nearest(scope.indexed, unit(vector), _NEAREST, proposed)
         rows = await self._database.read(lambda: _passages(scope, {*proposed, *cosines}))
         boost = self._boost if vector is not None else None
-        hits = [_hit(row, cosines.get(row[0], 0.0), weights, boost) for row in rows]
+        # A document that is being indexed anew, by another model perhaps, is found by its words meanwhile.
+        same = self._indexed_by
+        hits = [_hit(row, cosines.get(row[0], 0.0) if row[2] == same else 0.0, weights, boost) for row in rows]
         found = [hit for hit in hits if hit.score > 0]
         return sorted(found, key=lambda hit: (-hit.score, hit.document_id, hit.passage.number))[:limit]
 
@@ -160,10 +163,16 @@ def _proposed(holding: Sequence[Sequence[int]], weights: Sequence[float]) -> lis
 
 
 def _hit(row: tuple[Any, ...], cosine: float, weights: _Weights, boost: float | None) -> Hit:
-    _, document_id, name, number, heading, text, tokens, words = row
-    share = weights.share(frozenset(words.split()))
+    _, document_id, _, name, number, heading, text, tokens, words = row
+    # Who asks by the name of a document finds its passages.
+    share = weights.share(frozenset(words.split()) | _terms(name))
     score = share if boost is None else (cosine + boost * share) / (1 + boost)
     return Hit(document_id, name, Passage(number, heading, text, tokens), score)
+
+
+@lru_cache(maxsize=4096)
+def _terms(name: str) -> frozenset[str]:
+    return frozenset(words_of(name).split())
 
 
 def _passages(scope: Scope, ids: set[int]) -> Script[Rows]:

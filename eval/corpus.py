@@ -8,11 +8,11 @@ from pathlib import Path
 from agents.local.busy import Busy
 from agents.local.embeddings import Embeddings
 from documents.document import Passage
-from documents.embed import text_of
+from documents.embed import embedded
 from documents.index import Index, index_of
 from documents.parsing.formats import format_of
 from documents.parsing.parser import Parser
-from documents.vectors import unit
+from documents.parts import Meaning
 from documents.words import words_of
 from msgspec import Struct, convert
 from storage.migrations import upgrade
@@ -56,6 +56,16 @@ class Corpus(Struct, frozen=True):
     passages: int
 
 
+class _Embedder:
+    """The embedded model in this process."""
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        self._embeddings = embeddings
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
+        return (await self._embeddings.embed(texts)).vectors
+
+
 @asynccontextmanager
 async def corpus(folder: Path) -> AsyncGenerator[Corpus]:
     """Take the documents in and embed the questions.
@@ -71,15 +81,13 @@ async def corpus(folder: Path) -> AsyncGenerator[Corpus]:
         index = await index_of(database)
         count = 0
         for name, passages in (await _parsed()).items():
-            embedded = await embeddings.embed([text_of(name, passage) for passage in passages])
-            vectors = [unit(vector) for vector in embedded.vectors]
-            await database.write(lambda made=(name, passages, vectors): _added(index, *made))
+            meanings = await embedded(_Embedder(embeddings), name, passages)
+            await database.write(lambda made=(name, passages, meanings): _added(index, *made))
             count += len(passages)
         asked = questions()
         answers = await embeddings.embed([question.question for question in asked])
         yield Corpus(database, index, asked, tuple(answers.vectors), count)
     finally:
-        await embeddings.aclose()
         await database.aclose()
 
 
@@ -103,12 +111,12 @@ async def _read(parser: Parser, path: Path) -> tuple[Passage, ...]:
     return await parser.read(path, path.name, format_)
 
 
-def _added(index: Index, name: str, passages: Sequence[Passage], vectors: Sequence[bytes]) -> Script[None]:
+def _added(index: Index, name: str, passages: Sequence[Passage], meanings: Sequence[Meaning]) -> Script[None]:
     values = (name, PROJECT, name, "txt", name, 0, len(passages), f"{index.name}/{MODEL}")
     yield Query(_DOCUMENT, values)
-    rows: list[tuple[int, bytes]] = []
-    for passage, vector in zip(passages, vectors, strict=True):
+    rows: list[tuple[int, Meaning]] = []
+    for passage, meaning in zip(passages, meanings, strict=True):
         words = words_of(f"{passage.heading}\n{passage.text}")
         made = yield Query(_PASSAGE, (name, passage.number, passage.heading, passage.text, words, passage.tokens))
-        rows.append((made[0][0], vector))
+        rows.append((made[0][0], meaning))
     yield from index.add(name, rows)

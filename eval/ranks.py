@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from documents.search import BOOST, Library
-from documents.vectors import unit
 from eval.corpus import MODEL, PROJECT, Corpus, Question
 from msgspec import Struct
 

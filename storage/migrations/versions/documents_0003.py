@@ -57,12 +57,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("document_id", "number"),
         **_STRICT,
     )
-    # Vectors of length one: float32, little endian.
+    # Vectors of length one: of the passage, float32; of its parts, one after the other, float16; little endian.
     op.create_table(
         "vectors",
         sa.Column("passage_id", _INTEGER, primary_key=True, autoincrement=False),
         *_texts("document_id"),
-        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        *[sa.Column(name, sa.LargeBinary(), nullable=False) for name in ("vector", "parts")],
         **_STRICT,
     )
     op.create_index("vectors_by_document", "vectors", ["document_id"])
