@@ -32,12 +32,15 @@ class Numbered(Struct, frozen=True):
 
 
 class Fence:
-    """Tags with a boundary that nobody can foresee; made for one request."""
+    """Tags with a boundary that nobody can foresee; made for one request.
+
+    It is short, for it is read with every passage: text has no tags left that could bear a guess.
+    """
 
     __slots__ = ("boundary",)
 
     def __init__(self) -> None:
-        self.boundary = secrets.token_hex(8)
+        self.boundary = secrets.token_hex(4)
 
     def passages(self, passages: Sequence[Numbered]) -> str:
         """Return passages of documents, each between tags with its number; brackets in them cite nothing."""

@@ -13,9 +13,12 @@ from documents.document import Hit
 from pricing_tables.model import Model
 
 # Eight passages of about 250 tokens hold what most questions need; models lose what stands in the middle of more
-# (Liu et al., Lost in the Middle, 2023), and every token is paid for. 2,000 is half of the embedded models' window.
+# (Liu et al., Lost in the Middle, 2023), and every token is paid for.
 MOST_PASSAGES = 8
 MOST_PASSAGE_TOKENS = 2_000
+# The embedded models read 160 tokens a second on two idle cores: more would wait longer than anyone does.
+MOST_EMBEDDED_PASSAGES = 3
+MOST_EMBEDDED_PASSAGE_TOKENS = 600
 # Embeddings models read 8,191 tokens at most (OpenAI) or a few hundred words (the embedded one): of a long message,
 # the beginning and the end say what is wanted.
 LONGEST_QUESTION = 4_000
@@ -155,15 +158,17 @@ class Reading:
             self.warn(f"passages-trimmed: {passages}")
 
 
-def best_of(found: Iterable[Sequence[Hit]], most: int = MOST_PASSAGES) -> list[Hit]:
-    """Return the passages of several searches, each search's best first, as many as one prompt may hold."""
+def best_of(found: Iterable[Sequence[Hit]], model: Model, most: int = MOST_PASSAGES) -> list[Hit]:
+    """Return the passages of several searches, each search's best first, as many as one prompt of a model may hold."""
+    tokens_left = MOST_PASSAGE_TOKENS
+    if model.embedded:
+        most, tokens_left = min(most, MOST_EMBEDDED_PASSAGES), MOST_EMBEDDED_PASSAGE_TOKENS
     chosen: dict[tuple[str, int], Hit] = {}
-    tokens = 0
     for hit in (each for row in zip_longest(*found) for each in row if each is not None):
         if _key(hit) in chosen:
             continue
-        tokens += hit.passage.tokens
-        if len(chosen) == most or (chosen and tokens > MOST_PASSAGE_TOKENS):
+        tokens_left -= hit.passage.tokens
+        if len(chosen) == most or (chosen and tokens_left < 0):
             break
         chosen[_key(hit)] = hit
     return list(chosen.values())

@@ -11,7 +11,7 @@ from agents.grounding import GROUNDED, Ask, final, messages_of, searches_of, str
 from agents.messages import Done, Event, Events, Message, Prompt, Sampling, Task
 from agents.plan import MOST_PARTS, MOST_SEARCHES, PLAN_TOKENS, Part, Plan, plan_of, planner_of, side_by_side, whole
 from agents.providers.provider import Provider
-from agents.reading import MOST_PASSAGES, Reading, best_of
+from agents.reading import Reading, best_of
 from agents.window import Fit
 from documents.document import Hit
 
@@ -27,7 +27,7 @@ with no part, or with 2 to {MOST_PARTS}.
 Each part is a whole question in the language of the user, that can be read by itself.
 "after" lists the numbers (from 0) of earlier parts that it needs.
 A search is a short question or a few words, that can be read by itself, as the documents may put it."""
-ANSWERING = "Answer this question in a few sentences from the passages above, citing their numbers:"
+ANSWERING = "Answer this question in a few sentences, from the passages above:"
 COMPOSING = """Below the passages are findings that were gathered from them and from others, and a question. Answer the
 question in its own language, as one coherent text. Use the findings and keep their citations, which are the numbers in
 brackets; do not mention that the question was split."""
@@ -46,7 +46,7 @@ async def run(task: Task, reading: Reading, models: Provider) -> Events:
         prompt = await _composed(task, plan, reading, models)
     else:
         found = await reading.search_all([*searches_of(task), *_searches(plan)])
-        prompt = await straight(task, reading, best_of(found))
+        prompt = await straight(task, reading, best_of(found, task.model))
     pieces: list[str] = []
     last: list[Event] = []
     async with aclosing(models.stream(prompt)) as events:
@@ -85,15 +85,15 @@ async def _composed(task: Task, plan: Plan, reading: Reading, models: Provider) 
     """Answer the parts, and return the call that makes one answer of them."""
     parts = plan.parts
     wanted = [part.search.strip() or part.question for part in parts]
-    found = await reading.search_all([*wanted, *searches_of(task), *_searches(plan)], MOST_PASSAGES)
-    passages = {id(part): best_of([hits], PART_PASSAGES) for part, hits in zip(parts, found, strict=False)}
+    found = await reading.search_all([*wanted, *searches_of(task), *_searches(plan)])
+    passages = {id(part): best_of([hits], task.model, PART_PASSAGES) for part, hits in zip(parts, found, strict=False)}
 
     async def answer(part: Part, needed: Sequence[str]) -> str:
         prompt = await _part(task, part, needed, passages[id(part)], len(parts), reading)
         return await whole(prompt, models)
 
     findings = await side_by_side(parts, answer)
-    return await _composition(task, parts, findings, best_of(found), reading)
+    return await _composition(task, parts, findings, best_of(found, task.model), reading)
 
 
 async def _part(

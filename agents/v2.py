@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 
-from agents.grounding import read, searches_of, straight
+from agents.grounding import read, straight
 from agents.messages import Events, Prompt, Task
 from agents.providers.provider import Provider
 from agents.reading import Reading
@@ -24,7 +24,7 @@ def run(task: Task, models: Provider) -> Events:
 
 
 async def _read_and_answer(task: Task, reading: Reading, models: Provider) -> Events:
-    hits = await read(searches_of(task), reading)
+    hits = await read(task, reading)
     async with aclosing(models.stream(await straight(task, reading, hits))) as events:
         async for event in events:
             yield event

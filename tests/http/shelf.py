@@ -58,7 +58,7 @@ def turns(seen: Seen) -> list[tuple[str, str]]:
 
 def parted(content: str) -> tuple[str, str, str]:
     """Return what stands inside the fence of a turn, what comes after it, and its boundary."""
-    opened = re.match(r"<passages-([0-9a-f]{16})>\n", content)
+    opened = re.match(r"<passages-([0-9a-f]{8})>\n", content)
     assert opened is not None, content[:200]
     inside, closing, after = content[opened.end() :].partition(f"\n</passages-{opened[1]}>\n\n")
     assert closing

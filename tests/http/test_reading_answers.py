@@ -93,7 +93,7 @@ def test_source_that_is_not_ready_is_left_out_and_told(archivist: Administrator,
 
 
 # A character that JSON escapes takes six bytes of an event.
-LONG = " ".join(f"Мост номер {at} украшен очень яркими звёздами 🌟." for at in range(300))  # noqa: RUF001
+LONG = " ".join(f"Мост номер {at} украшен очень яркими звёздами 🌟." for at in range(300))
 
 
 @pytest.mark.parametrize("agent", ["V1", "V2"])

