@@ -156,6 +156,6 @@ async def _rows(passages: Sequence[Passage], vectors: Sequence[Meaning | None]) 
     for passage, vector in zip(passages, vectors, strict=True):
         words = words_of(f"{passage.heading}\n{passage.text}")
         rows.append(Indexed(passage, words, vector))
-        # A passage takes a millisecond, and requests go between; a thread would keep the interpreter from them longer.
+        # A passage takes a millisecond, and requests go between; a thread may keep the interpreter for five at a time.
         await asyncio.sleep(_BREATH_S)
     return rows
