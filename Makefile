@@ -1,7 +1,7 @@
 # Everything installs into .venv from the locks; a stamp named after what was installed makes a second call start at once.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup models run test check bench prove readme lock clean
+.PHONY: help setup models run test check bench eval prove readme lock clean
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
@@ -39,6 +39,9 @@ check: $(PROJECT) $(DEV) ## Check style, types, import contracts, sizes, README 
 
 bench: $(PROJECT) $(DEV) ## Measure speed against a direct call
 	@$(BIN)/python bench/run.py $(ARGS)
+
+eval: setup $(DEV) ## Ask 60 questions over 15 documents and print what retrieval finds
+	@$(BIN)/python eval/run.py $(ARGS)
 
 prove: setup $(DEV) ## Run the proofs at full length: kills, soak, 100,000 requests
 	@$(BIN)/python -m pytest -m prove -rP -o faulthandler_timeout=0 $(ARGS)

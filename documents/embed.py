@@ -74,6 +74,6 @@ async def embedded(embedder: Embedder, name: str, passages: Sequence[Passage]) -
 
 
 def text_of(name: str, passage: Passage) -> str:
-    """Return what of a whole passage is embedded: its place in the document says what its text may leave out."""
+    """Return what of a whole passage is embedded: the document's name, the nearest title and the text."""
     title = _SIGNS.sub(" ", name.rpartition(".")[0] or name)
-    return ". ".join(filter(None, (title, passage.heading, passage.text)))
+    return ". ".join(filter(None, (title, passage.heading.rpartition(" > ")[2], passage.text)))

@@ -80,7 +80,9 @@ class Maker:
             number = 0
             while rows := await self._database.read(lambda at=number: passages_after(held.id, at, BATCH)):
                 entries = await self._indexed(embedder, document, [passage for _, passage in rows])
-                batch = [(row_id, entry.vector) for (row_id, _), entry in zip(rows, entries, strict=True) if entry.vector]
+                batch = [
+                    (row_id, entry.vector) for (row_id, _), entry in zip(rows, entries, strict=True) if entry.vector
+                ]
                 await self._database.write(lambda new=batch: self._more_vectors(held, new))
                 number = rows[-1][1].number
         await self._database.write(

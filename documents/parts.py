@@ -12,7 +12,7 @@ from msgspec import Struct
 from documents.sentences import sentences
 from documents.vectors import WIDTH, numbers_of, numpy, unit
 
-PART = 100
+PART = 150
 """From so many characters on a part is long enough; shorter sentences and lines are joined with the next."""
 MOST_PARTS = 16
 """The rest of a passage that has more, such as a long list, counts in the whole alone."""

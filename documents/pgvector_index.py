@@ -32,7 +32,9 @@ _COSINE = """
         CASE WHEN vector_dims(embedding) = ? THEN -(embedding <#> CAST(CAST(? AS text) AS halfvec)) END AS cosine
     FROM passage_vectors WHERE document_id = ANY(string_to_array(?, ','))
 """
-_PARTS = "SELECT passage_id, parts FROM passage_vectors WHERE passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))"
+_PARTS = (
+    "SELECT passage_id, parts FROM passage_vectors WHERE passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))"
+)
 _NEAREST = f"SELECT passage_id, cosine FROM ({_COSINE}) AS near WHERE cosine IS NOT NULL ORDER BY cosine DESC LIMIT ?"  # noqa: S608 - texts of ours
 _ALSO = f"""
     SELECT passage_id, cosine

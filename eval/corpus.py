@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from msgspec import Struct, convert
+
 from agents.local.busy import Busy
 from agents.local.embeddings import Embeddings
 from documents.document import Passage
@@ -14,7 +16,6 @@ from documents.parsing.formats import format_of
 from documents.parsing.parser import Parser
 from documents.parts import Meaning
 from documents.words import words_of
-from msgspec import Struct, convert
 from storage.migrations import upgrade
 from storage.script import Database, Query, Script
 from storage.sqlite import Sqlite

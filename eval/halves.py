@@ -2,9 +2,9 @@
 
 import random
 
+from documents.search import BOOST
 from eval.corpus import Corpus
 from eval.ranks import figures, ours
-from documents.search import BOOST
 
 BOOSTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
 SPLITS = 200
@@ -13,7 +13,11 @@ SPLITS = 200
 async def halves(made: Corpus) -> list[str]:
     """Return lines that tell how each boost does on all questions, and how those chosen on a half do on the other."""
     ranks = {boost: await ours(made, boost) for boost in BOOSTS}
-    lines = [f"boost {boost:4}: top-1 {f.top_1:.3f}  top-3 {f.top_3:.3f}  MRR {f.mrr:.3f}" for boost in BOOSTS for f in [figures(ranks[boost])]]
+    lines = [
+        f"boost {boost:4}: top-1 {f.top_1:.3f}  top-3 {f.top_3:.3f}  MRR {f.mrr:.3f}"
+        for boost in BOOSTS
+        for f in [figures(ranks[boost])]
+    ]
     chance = random.Random(4)
     numbers = list(range(len(made.questions)))
     unseen: dict[str, list[float]] = {"chosen": [], "fixed": [], "dense": []}
@@ -26,5 +30,7 @@ async def halves(made: Corpus) -> list[str]:
         for name, boost in (("chosen", best), ("fixed", min(BOOSTS, key=lambda b: abs(b - BOOST))), ("dense", 0.0)):
             unseen[name].append(figures([ranks[boost][n] for n in other]).mrr)
     lines.append(f"chosen on one half: boost {min(chosen)} to {max(chosen)}")
-    lines += [f"MRR on the other half, mean of {SPLITS} splits: {name} {sum(v) / len(v):.3f}" for name, v in unseen.items()]
+    lines += [
+        f"MRR on the other half, mean of {SPLITS} splits: {name} {sum(v) / len(v):.3f}" for name, v in unseen.items()
+    ]
     return lines

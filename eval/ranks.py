@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from documents.search import BOOST, Library
-from eval.corpus import MODEL, PROJECT, Corpus, Question
 from msgspec import Struct
+
+from documents.search import BOOST, Library
+from eval.corpus import MODEL, PROJECT, Corpus
 
 GOAL = 0.95
 DEEPEST = 50  # what is found behind it counts as not found

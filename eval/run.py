@@ -33,7 +33,11 @@ async def _run(given: argparse.Namespace) -> int:
             print(f"{'':15} {'':15} {'n':>3} {'top-1':>6} {'top-3':>6} {'MRR':>6}")
             for kind in ("all", *KINDS):
                 for name, found in ranks.items():
-                    chosen = [rank for rank, question in zip(found, made.questions, strict=True) if kind in ("all", question.kind)]
+                    chosen = [
+                        rank
+                        for rank, question in zip(found, made.questions, strict=True)
+                        if kind in ("all", question.kind)
+                    ]
                     print(_line(kind, name, len(chosen), figures(chosen)))
             if given.misses:
                 for rank, question in zip(ranks["ours"], made.questions, strict=True):
@@ -43,7 +47,9 @@ async def _run(given: argparse.Namespace) -> int:
                 print("\n" + "\n".join(await halves(made)))
             total = figures(ranks["ours"])
             good = total.top_3 >= GOAL
-            print(f"\nours finds {total.top_3:.3f} among the first three; the goal is {GOAL}: {'met' if good else 'MISSED'}")
+            print(
+                f"\nours finds {total.top_3:.3f} among the first three; the goal is {GOAL}: {'met' if good else 'MISSED'}"
+            )
             return 0 if good else 1
 
 
