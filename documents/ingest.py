@@ -30,9 +30,9 @@ from documents.embed import Booking
 from documents.errors import DocumentError, EmbeddingFailed, EmbeddingRefused, ParserDown, Unreadable
 from documents.making import Maker
 from documents.reader import Reader
-from documents.uploads import drop, sweep
+from documents.uploads import drop, dropped, sweep
 from storage.errors import StorageDown, UnitRefused
-from storage.script import Database
+from storage.script import Database, Script
 
 _NS = 10**9
 _LONG_PAUSE_S = 3600.0
@@ -218,8 +218,7 @@ class Ingest:
             await self._later(held, reason, _LONG_PAUSE_S)
             return
         await self._maker.clear(held)
-        await self._database.write(lambda: failed(held, reason))
-        if held.upload is not None:
+        if await self._database.write(lambda: _failed(held, reason)) and held.upload is not None:
             await drop(self._database, held.upload)
 
     async def _later(self, held: Claim, reason: str, seconds: float) -> None:
@@ -236,6 +235,12 @@ class Ingest:
             self._some_stale = True
             self.wake()
             await asyncio.sleep(self._pace.sweep_s)
+
+
+def _failed(held: Claim, reason: str) -> Script[bool]:
+    """Fail a document and remove the first chunks of its upload; True when there may be more."""
+    yield from failed(held, reason)
+    return held.upload is not None and (yield from dropped(held.upload))
 
 
 def _reason(cause: Exception) -> str:

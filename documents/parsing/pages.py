@@ -23,7 +23,9 @@ _NAMED = re.compile(
     r"([\s.:\u2013\u2014-]|$)",
     re.IGNORECASE,
 )
-_UNFINISHED = (".", ",", ";", ":", "!", "?")
+_UNFINISHED = (".", ",", ";", ":")
+# The dots between a title and its page in a table of contents, and what they become.
+_LEADERS, _LEADER = re.compile(r"(?: ?[._\u2026·]){4,}+ ?"), " … "
 _SENTENCE_END = re.compile(r"[.!?:;…][\"'»\u201d\u2019)\]]*$")
 _BULLET = re.compile(r"[•▪◦‣●○■□\u2013\u2014*·-]\s+(?=\S)")
 _DASH = r"[-\u2013\u2014]?"
@@ -44,7 +46,7 @@ def blocks_of(pages: Iterable[str]) -> Generator[Block]:
     text = _Paragraphs()
     heads: tuple[str, str] = ("", "")
     for page in pages:
-        lines = clean(page).split("\n")
+        lines = [_LEADERS.sub(_LEADER, line) for line in clean(page).split("\n")]
         lines, heads = _without_margins(lines, heads)
         width = _width(lines)
         for line in lines:
@@ -88,6 +90,8 @@ class _Paragraphs:
 
 
 def _ends_paragraph(line: str, width: int) -> bool:
+    if _LEADER in line:
+        return True
     if _SENTENCE_END.search(line):
         return len(line) < SHORT_LINE * width
     return len(line) < VERY_SHORT_LINE * width and not line.endswith(_GOES_ON)
@@ -107,7 +111,7 @@ def _joined(lines: list[str]) -> str:
 
 def _level(line: str, width: int) -> int:
     """Tell the level of a line that may begin a paragraph: of a heading, or 0."""
-    if len(line) > HEADING_CHARS or line.endswith(_UNFINISHED):
+    if len(line) > HEADING_CHARS or line.endswith(_UNFINISHED) or _LEADER in line:
         return 0
     if numbered := _NUMBERED.match(line):
         depth = numbered[1].count(".") + 1

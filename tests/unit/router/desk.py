@@ -1,12 +1,14 @@
 """A gateway without its routes: what a process opens, and its books."""
 
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
 from accounts.budgets.budget import NewBudget
 from accounts.budgets.budgets import Budgets
+from documents.document import Document
 from router.bookings import Bookings
 from router.opening import Opened, bookings_of, open_house
 from router.rows import LocalEndpoint
@@ -14,6 +16,18 @@ from router.settings import load_settings
 from router.wiring import build
 from storage.script import Query, Rows, Script
 
+DOCUMENT = Document(
+    id="7f0c1f0e-6a43-4e19-9a9f-2f1f3c1f8f10",
+    project_id="proj-default",
+    name="Bail.pdf",
+    format="pdf",
+    size=90_000,
+    state="processing",
+    created_at=datetime(2026, 11, 22, tzinfo=UTC),
+    subject="user-of-the-upload",
+)
+TEXTS = [f"Article {number}. Le loyer est payable d'avance." for number in range(150)]
+SMALL = {"OPENAI_API_KEY": "sk-ours", "ROUTER_EMBEDDINGS_MODEL": "text-embedding-3-small"}
 ROW = "request_id, route, agent, model, resolved_model, project_id, subject, status, input_tokens, output_tokens"
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from documents.parsing.formats import format_of
 from documents.parsing.limits import Limits
 from tests.unit.documents.parsing.files import pdf, pdf_of, pdf_stream
 from tests.unit.documents.parsing.reader import Reader, memory_peak
@@ -107,13 +108,23 @@ def test_a_pdf_cut_anywhere_is_read_or_refused(reader):
     assert not any("/" in reason or "Error" in reason for reason in outcomes)
 
 
+@hypothesis_settings(max_examples=80, deadline=None, database=None)
+@given(at=st.integers(9, 900), noise=st.binary(min_size=1, max_size=6))
+def test_a_pdf_with_any_byte_changed_is_read_or_refused(hasty, at, noise):
+    whole = pdf(["Bonjour le monde", "Une autre page"], compressed=False)
+
+    hasty.reason(whole[:at] + noise + whole[at + len(noise) :], "noise.pdf")
+
+    assert hasty.is_well()
+
+
 @hypothesis_settings(max_examples=60, deadline=None, database=None)
 @given(magic=st.sampled_from([b"%PDF-1.7\n", b"<!doctype html><p>", b"# "]), noise=st.binary(max_size=3000))
 def test_noise_behind_a_beginning_is_read_or_refused(hasty, magic, noise):
     name = {b"%": "a.pdf", b"<": "a.html", b"#": "a.md"}[magic[:1]]
-    if b"\0" not in noise or name == "a.pdf":
-        text = magic + (noise if name == "a.pdf" else noise.decode("latin-1").encode())
-        hasty.reason(text, name)
+    data = magic + noise
+    if format_of(data, name) is not None:
+        hasty.reason(data, name)
 
     assert hasty.is_well()
 

@@ -129,6 +129,16 @@ def test_an_english_pdf_is_read(reader):
     assert [(passage.heading, passage.text) for passage in passages] == [("3.2 Term and termination", " ".join(lines))]
 
 
+def test_a_table_of_contents_is_no_heading_and_no_row_of_dots(reader):
+    contents = "Sommaire\n1. Introduction . . . . . . . . . . . . . . 3\n2.1 Pourquoi ? ____________ 4"
+    contents += "\n2.1 Pourquoi ?\n" + INTRODUCTION
+
+    passages = reader.read(pdf([contents]), "sommaire.pdf")
+
+    assert [passage.heading for passage in passages] == ["", "2.1 Pourquoi ?"]
+    assert passages[0].text.endswith("1. Introduction … 3\n\n2.1 Pourquoi ? … 4")
+
+
 @pytest.mark.parametrize(("password", "reason"), [("secret", "it is protected by a password"), ("", "")])
 def test_a_pdf_is_read_without_a_password_or_not_at_all(reader, password, reason):
     writer = pypdf.PdfWriter(io.BytesIO(pdf([INTRODUCTION])))
