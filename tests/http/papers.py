@@ -23,7 +23,9 @@ def send_file(
     return requests.post(url, files=files, data=fields, headers=headers, timeout=60)
 
 
-def send_body(caller: Caller, project_id: str, body: bytes | Iterable[bytes], content_type: str | None) -> requests.Response:
+def send_body(
+    caller: Caller, project_id: str, body: bytes | Iterable[bytes], content_type: str | None
+) -> requests.Response:
     """Upload these very bytes, or what an iterator yields of them, in chunks then."""
     headers = {"Authorization": f"Bearer {caller.credential}"}
     headers |= {} if content_type is None else {"Content-Type": content_type}
