@@ -13,8 +13,9 @@ from litestar.openapi.spec import Components, OpenAPIType, Schema, SecuritySchem
 from litestar.params import Body
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from agents.reading import Check, Source
 from metering.receipt import Receipt, UsageSums
 from router.families import F1, F2, F3, Failure, OpenAIProblem, Problem, family_of
 from router.requests import CompletionRequest
@@ -23,7 +24,7 @@ TITLE = "CAPL Routeur IA API"
 VERSION = "1.0.0"
 SHAPES = {F1: Problem, F2: Failure, F3: OpenAIProblem}
 PARAMETER = re.compile(r":\w+\}")
-REFUSALS = (400, 401, 404, 413, 415, 429, 502, 503, 504)
+REFUSALS = (400, 401, 404, 409, 413, 415, 429, 502, 503, 504)
 STREAM_DOC = (
     "With `stream: true` the answer is `text/event-stream`: lines `data: {json}` with `content`, `done` and "
     "`metadata`; the last one has `done: true` and the receipt."
@@ -31,9 +32,11 @@ STREAM_DOC = (
 
 
 class CompletionMetadata(Receipt, frozen=True, kw_only=True):
-    """The receipt, and how many messages the conversation has with the answer."""
+    """The receipt, how many messages the conversation has with the answer, and what was read of documents."""
 
     message_count: int
+    sources: list[Source] | UnsetType = UNSET
+    check: Check | UnsetType = UNSET
 
 
 class CompletionAnswer(Struct, frozen=True):

@@ -26,3 +26,11 @@ def test_an_answer_may_be_a_stream() -> None:
     content = DOCUMENT["paths"]["/completion"]["post"]["responses"]["200"]["content"]
 
     assert set(content) == {"application/json", "text/event-stream"}
+
+
+def test_what_an_answer_read_is_described_and_may_be_absent() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+
+    assert set(schemas["Source"]["required"]) == {"document_id", "name", "passage", "score", "text"}
+    assert {"sources", "check"} <= set(schemas["CompletionMetadata"]["properties"])
+    assert not {"sources", "check"} & set(schemas["CompletionMetadata"]["required"])
