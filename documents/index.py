@@ -61,8 +61,8 @@ async def index_of(database: Database) -> Index:
 
     """
     # numpy takes memory and time to start, and nobody has searched yet.
-    from documents.blob_index import BlobIndex  # noqa: PLC0415
-    from documents.pgvector_index import PgvectorIndex, make_table  # noqa: PLC0415
+    from documents.blob_index import BlobIndex  # noqa: PLC0415 - see above
+    from documents.pgvector_index import PgvectorIndex, make_table  # noqa: PLC0415 - same reason
 
     if isinstance(database, Sqlite) or not await _pgvector(database):
         return BlobIndex(database)

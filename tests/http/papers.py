@@ -1,5 +1,6 @@
 """Documents as callers send them, and projects of a gateway that reads them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import requests
@@ -22,11 +23,13 @@ def send_file(
     return requests.post(url, files=files, data=fields, headers=headers, timeout=60)
 
 
-def send_body(caller: Caller, project_id: str, body: object, content_type: str | None) -> requests.Response:
+def send_body(
+    caller: Caller, project_id: str, body: bytes | Iterable[bytes], content_type: str | None
+) -> requests.Response:
     """Upload these very bytes, or what an iterator yields of them, in chunks then."""
     headers = {"Authorization": f"Bearer {caller.credential}"}
     headers |= {} if content_type is None else {"Content-Type": content_type}
-    return requests.post(caller.gateway.url + path_of(project_id), data=body, headers=headers, timeout=60)  # type: ignore[arg-type]
+    return requests.post(caller.gateway.url + path_of(project_id), data=body, headers=headers, timeout=60)
 
 
 def form(*parts: tuple[bytes, bytes], boundary: str = "X", end: bytes | None = None) -> bytes:
