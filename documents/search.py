@@ -44,6 +44,7 @@ class Scope(Struct, frozen=True):
         project_id: Whose documents they are.
         document_ids: Those that are ready, of the named sources if any were named.
         waiting: Named sources that are not ready, or have failed.
+        coming: How many documents are still being made ready, where no source was named.
         indexed: Those of `document_ids` that are found by vector.
         passages: How many the documents have.
 
@@ -52,6 +53,7 @@ class Scope(Struct, frozen=True):
     project_id: str
     document_ids: tuple[str, ...]
     waiting: tuple[str, ...] = ()
+    coming: int = 0
     indexed: tuple[str, ...] = ()
     passages: int = 0
 
@@ -112,12 +114,14 @@ class Library:
                 raise SourcesUnknown(", ".join(unknown), param="sources")
         ready = [row for row in rows if row[1] == "ready"]
         waiting = tuple(row[0] for row in rows if row[1] != "ready") if sources else ()
-        if not ready and not waiting:
+        coming = 0 if sources else sum(row[1] == "processing" for row in rows)
+        if not ready and not waiting and not coming:
             return None
         return Scope(
             project_id=project_id,
             document_ids=tuple(row[0] for row in ready),
             waiting=waiting,
+            coming=coming,
             indexed=tuple(row[0] for row in ready if self._indexed_by is not None and row[2] == self._indexed_by),
             passages=sum(row[3] or 0 for row in ready),
         )

@@ -51,17 +51,21 @@ class Readings:
                 raise SourcesUnknown(", ".join(named[:MOST_NAMED]))
             return None
         scope = await self._library.scope(project_id, named)
-        if scope is not None and not scope.document_ids:
+        if scope is not None and scope.waiting and not scope.document_ids:
             waiting = ", ".join(scope.waiting[:MOST_NAMED])
             raise Refused("conflict", f"aucune des sources n'est prête : {waiting}", param="sources")
         return scope
 
-    def open(self, scope: Scope, embeddings: Embeddings, meter: Meter) -> Reading:
-        """Return the documents of one request, which can ask for no others."""
+    def open(self, scope: Scope, embeddings: Embeddings, meter: Meter) -> Reading | None:
+        """Return the documents of one request, which can ask for no others; None when none of them is ready."""
         assert self._library is not None and self._model is not None  # noqa: S101, PT018 - there is a scope
         search = partial(self._library.search, scope)
         for source in scope.waiting[:MOST_NAMED]:
             meter.warn(f"source-not-ready: {source}")
         if len(scope.waiting) > MOST_NAMED:
             meter.warn(f"sources-not-ready: {len(scope.waiting) - MOST_NAMED} more")
+        if scope.coming:
+            meter.warn(f"documents-not-ready: {scope.coming}")
+        if not scope.document_ids:
+            return None
         return Reading(search, embeddings, self._model, meter.warn, self._window, checks=self._checks)

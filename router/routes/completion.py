@@ -152,9 +152,8 @@ class Completion:
         hold = await self._let_in(admission, task, meter, keeper)
         framing, models = self._framing(choice.shown, agent), self._models(meter, hold)
         order = Order(task, pipeline, framing, models, hold, keeper)
-        if documents is None:
-            return order
-        return order.that_reads(self._readings.open(documents, models, meter), framing)
+        reading = None if documents is None else self._readings.open(documents, models, meter)
+        return order if reading is None else order.that_reads(reading, framing)
 
     async def _caller(self, scope: Scope) -> Principal:
         headers = scope["headers"]

@@ -121,6 +121,17 @@ async def test_sources_that_are_not_ready_wait_and_are_not_read(place):
         assert "d4/1" not in await found(library, "loyer", 1, 0, 0)
 
 
+async def test_documents_that_are_being_read_are_counted_where_none_is_named(place):
+    async with shelf(place) as (database, index, library):
+        await put(database, index, "d4", [("Le loyer de demain", (1, 0, 0))], state="processing")
+        await put(database, index, "d5", [("Le loyer d'hier", (1, 0, 0))], state="failed")
+
+        scope = await library.scope("proj-a", [])
+
+        assert scope is not None
+        assert (scope.document_ids, scope.coming) == ((), 1)
+
+
 async def test_project_without_documents_has_nothing_to_read(place):
     async with shelf(place) as (_, _, library):
         assert await library.scope("proj-a", []) is None
