@@ -1,4 +1,4 @@
-"""How long a search over 20,000 passages takes, on SQLite and on PostgreSQL with pgvector, and if it finds codes."""
+"""How long a search over 20,000 passages takes, on SQLite and with pgvector, and whether it finds codes."""
 
 import argparse
 import asyncio
@@ -113,7 +113,7 @@ def _vector(chance: random.Random) -> bytes:
 
 
 def _text(chance: random.Random, count: int) -> str:
-    """Return words as often as they are in texts: the second half as often as the first, and so on (Zipf)."""
+    """Return words as often as they are in texts: the second half as often as the first (Zipf)."""
     return " ".join(f"mot{_name(int(20_000 ** chance.random()))}" for _ in range(count))
 
 

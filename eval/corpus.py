@@ -107,7 +107,7 @@ async def _parsed() -> dict[str, tuple[Passage, ...]]:
 
 
 async def _read(parser: Parser, path: Path) -> tuple[Passage, ...]:
-    format_ = format_of(path.read_bytes(), path.name)
+    format_ = format_of(path.read_bytes(), path.name)  # noqa: ASYNC240 - nobody else waits for this loop
     if format_ is None:
         raise SystemExit(f"{path.name} is of no format that is read")
     return await parser.read(path, path.name, format_)
