@@ -44,3 +44,22 @@ class PromptRefused(ProviderError):
 
 class AnswerCut(ProviderError):
     """The provider broke off before the answer was complete."""
+
+
+class PromptTooLong(AgentError):
+    """The message is too long for the model's context window.
+
+    Attributes:
+        tokens: Of the shortest prompt that holds the message.
+        window: Of the model, in tokens.
+        room: Tokens of the window that are kept for the answer.
+        detail: The three, as they were compared.
+
+    """
+
+    def __init__(self, tokens: int, window: int, room: int) -> None:
+        super().__init__(tokens, window, room)
+        self.tokens = tokens
+        self.window = window
+        self.room = room
+        self.detail = f"{tokens} + {room} > {window}"

@@ -1,12 +1,15 @@
 """The words of the agents: message, task, prompt, and the two events of an answer."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Raw, Struct
 
 from metering.usage import Usage
 from pricing_tables.model import Model
+
+if TYPE_CHECKING:
+    from agents.reading import Reading  # which speaks in these words
 
 Role = Literal["system", "user", "assistant"]
 
@@ -29,7 +32,8 @@ class Sampling(Struct, frozen=True):
 class Task(Struct, frozen=True):
     """What a caller asks of a pipeline, past the edge.
 
-    `planner` plans in place of `model`, for pipelines that plan.
+    `planner` plans in place of `model`, for pipelines that plan. `reading` is what the task reads of its project's
+    documents, None where it reads none.
     """
 
     message: str
@@ -41,6 +45,7 @@ class Task(Struct, frozen=True):
     project_id: str | None = None
     sources: tuple[str, ...] = ()
     user: str | None = None
+    reading: "Reading | None" = None
 
     def conversation(self) -> list[Message]:
         """Return the turns so far and the question."""

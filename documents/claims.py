@@ -137,7 +137,7 @@ def made_ready(held: Claim, tokens: int | None, passages: int | None, indexed_by
 
 
 def failed(held: Claim, reason: str) -> Script[None]:
-    """End the work for good without success.
+    """End the work for good without success; nothing names its chunks any more.
 
     Raises:
         ClaimLost: It is not for the caller to do any more.

@@ -84,48 +84,61 @@ def _section(path: Path, text: str, count: Count) -> Section:
 
 def _merged(sections: Iterable[Section], count: Count) -> Generator[Section]:
     """Put tiny sections that are neighbours under one parent together, each after its heading."""
-    tiny: list[Section] = []
-    base: Path = ()
+    tiny = _Neighbours(count)
     for section in sections:
-        joint = _joint(base, tiny, section, count)
-        if joint is None:
-            yield from _together(tiny, base, section.path, count)
-            tiny, base = [], section.path
-        else:
-            base = joint
-        if section.tokens < TINY_TOKENS:
-            tiny.append(section)
-        else:
+        if section.tokens >= TINY_TOKENS:
+            yield from tiny.take(section.path)
             yield section
-    yield from _together(tiny, base, (), count)
+        elif not tiny.add(section):
+            yield from tiny.take(section.path)
+            tiny.add(section)
+    yield from tiny.take(())
 
 
-def _joint(base: Path, tiny: list[Section], section: Section, count: Count) -> Path | None:
-    """Return the path that a section has in common with the tiny ones before it, None if it is not to join them."""
-    if not tiny or section.tokens >= TINY_TOKENS or not section.path:
-        return None
-    text = "\n\n".join(_told(one, ()) for one in (*tiny, section))
-    if len(text) > MOST_CHARS or count(text) > TARGET_TOKENS:
-        return None
-    parent = section.path[:-1]
-    if parent == base:
-        return base
-    return parent if len(tiny) == 1 and base[:-1] == parent else None
+class _Neighbours:
+    """Tiny sections, each after the other; `base` is the path that they have in common."""
 
+    def __init__(self, count: Count) -> None:
+        self._count = count
+        self._sections: list[Section] = []
+        self._base: Path = ()
+        self._tokens = 0
+        self._chars = 0
 
-def _together(tiny: list[Section], base: Path, following: Path, count: Count) -> Generator[Section]:
-    """Make one section of tiny ones; a heading alone is left out where the next one stands under it."""
-    nexts = [*(section.path for section in tiny[1:]), following]
-    told = [
-        section
-        for section, after in zip(tiny, nexts, strict=False)
-        if section.text or after[: len(section.path)] != section.path
-    ]
-    if len(told) == 1 and told[0].text:
-        yield told[0]
-    elif told:
-        base = base[: min(len(section.path) - (not section.text) for section in told)]
-        yield _section(base, "\n\n".join(_told(section, base) for section in told), count)
+    def add(self, section: Section) -> bool:
+        """Take a section, and tell whether it belongs to those that are there and has room beside them."""
+        base = self._joint(section.path)
+        title = section.path[-1] if section.path else ""
+        tokens = self._tokens + self._count(title) + section.tokens + 2
+        chars = self._chars + len(title) + len(section.text) + 4
+        if self._sections and (base is None or tokens > TARGET_TOKENS or chars > MOST_CHARS):
+            return False
+        self._sections.append(section)
+        self._base, self._tokens, self._chars = base or (), tokens, chars
+        return True
+
+    def take(self, following: Path) -> Generator[Section]:
+        """Hand them over as one; a heading alone is left out where the next one stands under it."""
+        nexts = [*(section.path for section in self._sections[1:]), following]
+        told = [
+            section
+            for section, after in zip(self._sections, nexts, strict=False)
+            if section.text or after[: len(section.path)] != section.path
+        ]
+        if len(told) == 1 and told[0].text:
+            yield told[0]
+        elif told:
+            base = self._base[: min(len(section.path) - (not section.text) for section in told)]
+            yield _section(base, "\n\n".join(_told(section, base) for section in told), self._count)
+        self._sections, self._base, self._tokens, self._chars = [], (), 0, 0
+
+    def _joint(self, path: Path) -> Path | None:
+        """Return what a path has in common with those that are there: it is their parent's, or a child of their one."""
+        if not self._sections:
+            return path
+        if path[:-1] == self._base and path:
+            return self._base
+        return path[:-1] if len(self._sections) == 1 and path and self._base[:-1] == path[:-1] else None
 
 
 def _told(section: Section, base: Path) -> str:

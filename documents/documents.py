@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from documents.derived import Vectors, remove
 from documents.document import Document
 from documents.store import DocumentPage, found, gone, hidden, page_of
-from documents.uploads import Upload, drop
+from documents.uploads import CHUNK_BYTES, Upload, drop
 from storage.errors import StorageDown
 from storage.script import Database
 
@@ -42,8 +42,8 @@ class Documents:
         finally:
             if upload.kept:
                 self._arrived()
-            else:
-                # What is left is swept later.
+            elif upload.size > CHUNK_BYTES:
+                # What is left is swept later; a smaller one was never written.
                 with suppress(StorageDown):
                     await drop(self._database, upload.id)
 

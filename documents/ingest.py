@@ -30,14 +30,15 @@ from documents.embed import Booking
 from documents.errors import DocumentError, EmbeddingFailed, EmbeddingRefused, ParserDown, Unreadable
 from documents.making import Maker
 from documents.reader import Reader
-from documents.uploads import drop, sweep
+from documents.uploads import drop, dropped, sweep
 from storage.errors import StorageDown, UnitRefused
-from storage.script import Database
+from storage.script import Database, Script
 
 _NS = 10**9
 _LONG_PAUSE_S = 3600.0
 _INTERRUPTED = "The document could not be read: the work on it was interrupted again and again."
 _UNFIT = "The document cannot be read: it holds what the database does not take."
+_DEFECT = "The document could not be worked on."
 _NO_STORE = "The document could not be kept while it was read."
 _log = logging.getLogger("router")
 
@@ -163,13 +164,20 @@ class Ingest:
             while not (await asyncio.wait([work], timeout=self._pace.lease_s / 4))[0]:
                 if not await self._renew(held):
                     return
-            work.result()
+            await self._answer_for(held, work.exception())
         finally:
             if not work.done():
                 work.cancel()
                 await asyncio.wait([work])
                 with suppress(StorageDown):
                     await self._database.write(lambda: given_back(held))
+
+    async def _answer_for(self, held: Claim, defect: BaseException | None) -> None:
+        """Go on after a defect of ours: it must not end the gateway, nor be hidden."""
+        if defect is not None:
+            _log.error("document %s could not be worked on", held.id, exc_info=defect)
+            with suppress(ClaimLost, StorageDown):
+                await self._put_off(held, _DEFECT)
 
     async def _renew(self, held: Claim) -> bool:
         try:
@@ -210,8 +218,7 @@ class Ingest:
             await self._later(held, reason, _LONG_PAUSE_S)
             return
         await self._maker.clear(held)
-        await self._database.write(lambda: failed(held, reason))
-        if held.upload is not None:
+        if await self._database.write(lambda: _failed(held, reason)) and held.upload is not None:
             await drop(self._database, held.upload)
 
     async def _later(self, held: Claim, reason: str, seconds: float) -> None:
@@ -228,6 +235,12 @@ class Ingest:
             self._some_stale = True
             self.wake()
             await asyncio.sleep(self._pace.sweep_s)
+
+
+def _failed(held: Claim, reason: str) -> Script[bool]:
+    """Fail a document and remove the first chunks of its upload; True when there may be more."""
+    yield from failed(held, reason)
+    return held.upload is not None and (yield from dropped(held.upload))
 
 
 def _reason(cause: Exception) -> str:

@@ -18,6 +18,7 @@ from storage.errors import StorageDown
 from storage.script import Database, Query, Script
 
 Batch = Sequence[tuple[int, Meaning]]
+_BREATH_S = 0.001
 _NOT_INDEXED = "UPDATE documents SET indexed_by = NULL WHERE id = ?"
 
 
@@ -80,9 +81,8 @@ class Maker:
             number = 0
             while rows := await self._database.read(lambda at=number: passages_after(held.id, at, BATCH)):
                 entries = await self._indexed(embedder, document, [passage for _, passage in rows])
-                batch = [
-                    (row_id, entry.vector) for (row_id, _), entry in zip(rows, entries, strict=True) if entry.vector
-                ]
+                both = zip(rows, entries, strict=True)
+                batch = [(row_id, entry.vector) for (row_id, _), entry in both if entry.vector]
                 await self._database.write(lambda new=batch: self._more_vectors(held, new))
                 number = rows[-1][1].number
         await self._database.write(
@@ -157,6 +157,6 @@ async def _rows(passages: Sequence[Passage], vectors: Sequence[Meaning | None]) 
     for passage, vector in zip(passages, vectors, strict=True):
         words = words_of(f"{passage.heading}\n{passage.text}")
         rows.append(Indexed(passage, words, vector))
-        # A passage takes a millisecond. A thread would keep the requests waiting for the interpreter for five.
-        await asyncio.sleep(0)
+        # A passage takes a millisecond, and requests go between; a thread would keep the interpreter from them longer.
+        await asyncio.sleep(_BREATH_S)
     return rows

@@ -1,6 +1,6 @@
 """Packs what stands under one heading into drafts of passages: paragraphs, then sentences, then by force."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -48,58 +48,51 @@ def joined(draft: Draft) -> str:
     return "".join(unit.gap * (number > 0) + unit.text for number, unit in enumerate(draft)).strip()
 
 
-def size(draft: Iterable[Unit]) -> tuple[int, int]:
-    """Return about how many tokens a draft has, rather too many, and how many characters."""
-    draft = list(draft)
-    tokens = sum(unit.tokens + bool(unit.gap) for unit in draft)
-    return tokens, sum(len(unit.text) + len(unit.gap) for unit in draft)
-
-
 class Packer:
     """Takes blocks and gives drafts; the last one is held back, for what is left over."""
 
     def __init__(self, count: Count) -> None:
         self._count = count
-        self._open: Draft = []
+        self._open = _Filling([])
         self._held: Draft = []
 
     def add(self, block: Block) -> Generator[Draft]:
         """Take a block; yield the drafts that are whole."""
         for unit in self._units(block):
-            while self._open and not _fits(self._open, unit):
+            while self._open.draft and not self._open.has_room(unit):
                 yield from self._finish(unit)
-            self._open.append(unit)
+            self._open.add(unit)
 
     def end(self) -> Generator[Draft]:
         """Yield the drafts that are left."""
-        rest = [unit for unit in self._open if not unit.repeated]
+        rest = [unit for unit in self._open.draft if not unit.repeated]
         whole = [*self._held, *rest]
-        if self._held and size(rest)[0] < SMALL_TOKENS and _is_allowed(whole):
+        if self._held and _Filling(rest).tokens < SMALL_TOKENS and _Filling(whole).is_allowed():
             yield whole
         else:
-            yield from (draft for draft in (self._held, self._open) if draft)
-        self._open, self._held = [], []
+            yield from (draft for draft in (self._held, self._open.draft) if draft)
+        self._open, self._held = _Filling([]), []
 
     def _finish(self, following: Unit) -> Generator[Draft]:
         """Begin the next draft with what belongs to the unit that follows."""
-        done, carried = self._open, Draft()
+        done, carried = self._open.draft, Draft()
         if all(unit.repeated for unit in done):
-            self._open = []
+            self._open = _Filling([])
             return
         while done[-1].title and len(done) > 1:
             carried.insert(0, done.pop())
         if self._held:
             yield self._held
         self._held = done
-        self._open = carried or self._repeated(done[-1], following)
+        self._open = _Filling(carried or self._repeated(done[-1], following))
 
     def _repeated(self, last: Unit, following: Unit) -> Draft:
-        if not following.follows:
+        """Return what of a block that is cut is said again after the cut: its header, or its last sentence."""
+        text = following.header or (last.text if not following.gap else "")
+        if not text or not following.follows:
             return []
-        text = following.header or (last.text if not last.gap or not following.gap else "")
-        tokens = self._count(text) if text else REPEATED_TOKENS + 1
-        repeated = Unit(text, tokens, following.gap, repeated=True)
-        return [repeated] if tokens <= REPEATED_TOKENS and _is_allowed([repeated, following]) else []
+        repeated = Unit(text, self._count(text), following.gap, repeated=True)
+        return [repeated] if repeated.tokens <= REPEATED_TOKENS and _Filling([repeated]).has_room(following) else []
 
     def _units(self, block: Block) -> Generator[Unit]:
         kind, text = block.kind, block.text
@@ -129,15 +122,28 @@ class Packer:
                     gap = ""
 
 
-def _fits(draft: Draft, unit: Unit) -> bool:
-    """Tell whether a unit may join a draft: up to the target, or further if the draft would be left small."""
-    before, _ = size(draft)
-    after, chars = size([*draft, unit])
-    only_carried = all(one.title or one.repeated for one in draft)
-    most = MOST_TOKENS if before < TARGET_TOKENS // 2 or only_carried else TARGET_TOKENS
-    return after <= most and chars <= MOST_CHARS
+class _Filling:
+    """A draft that grows, and its size: of tokens rather too many."""
 
+    def __init__(self, draft: Draft) -> None:
+        self.draft: Draft = []
+        self.tokens = 0
+        self._chars = 0
+        self._own = False
+        for unit in draft:
+            self.add(unit)
 
-def _is_allowed(draft: Draft) -> bool:
-    tokens, chars = size(draft)
-    return tokens <= MOST_TOKENS and chars <= MOST_CHARS
+    def add(self, unit: Unit) -> None:
+        self.draft.append(unit)
+        self.tokens += unit.tokens + bool(unit.gap)
+        self._chars += len(unit.text) + len(unit.gap)
+        self._own = self._own or not (unit.title or unit.repeated)
+
+    def has_room(self, unit: Unit) -> bool:
+        """Tell whether a unit may join: up to the target, or further if the draft would be left small."""
+        most = TARGET_TOKENS if self._own and self.tokens >= TARGET_TOKENS // 2 else MOST_TOKENS
+        tokens, chars = self.tokens + unit.tokens + bool(unit.gap), self._chars + len(unit.text) + len(unit.gap)
+        return tokens <= most and chars <= MOST_CHARS
+
+    def is_allowed(self) -> bool:
+        return self.tokens <= MOST_TOKENS and self._chars <= MOST_CHARS

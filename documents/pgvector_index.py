@@ -26,7 +26,8 @@ _REMOVE = delete_from("passage_vectors", "document_id", rank=6)
 # The blob index may have been in use before the extension came.
 _REMOVE_BLOBS = delete_from("vectors", "document_id", rank=6)
 _UNMARK_BLOBS = delete_from("vector_sets", "document_id", rank=6)
-# The question is read once, not for every row, and the vectors are not sorted with their cosines. Vectors of another length cannot be compared and would end the query.
+# The question is read once, not for every row, and the vectors are not sorted with their cosines. Vectors of another
+# length cannot be compared and would end the query.
 _COSINE = """
     WITH compared AS MATERIALIZED (
         SELECT passage_id, CASE WHEN vector_dims(embedding) = ? THEN

@@ -53,6 +53,11 @@ class Bound(Struct, frozen=True):
             grams = None if self.grams is None else max(ZERO, EXACT.subtract(self.grams, pool.grams))
         return Bound(max(ZERO, EXACT.subtract(self.eur, pool.eur)), grams, max(0, self.tokens - pool.tokens))
 
+    def and_also(self, other: "Bound") -> "Bound":
+        """Return the sum of both; of grams that are unknown in one, unknown."""
+        grams = None if self.grams is None or other.grams is None else EXACT.add(self.grams, other.grams)
+        return Bound(EXACT.add(self.eur, other.eur), grams, self.tokens + other.tokens)
+
 
 NO_BOUND = Bound(ZERO, ZERO, 0)
 

@@ -13,7 +13,7 @@ from metering.held import Held
 from metering.ledger import Admission, Entry, Kept, Ledger, Remaining
 from metering.prometheus import Metrics
 from metering.receipt import Receipt, RequestStatus
-from metering.reckoning import Circumstances, Scale, receipt_of, weigh
+from metering.reckoning import A_THOUSAND, Circumstances, Scale, receipt_of, weigh
 from metering.tokens import Tokens
 from metering.usage import Usage
 from storage.errors import StorageDown, UnitRefused
@@ -98,6 +98,11 @@ class Meter:
         return self._receipt
 
     @property
+    def calls(self) -> int:
+        """How many upstream calls were begun."""
+        return len(self._calls)
+
+    @property
     def tokens(self) -> int:
         """How many tokens were read and generated; 0 until the request is settled."""
         return 0 if self._receipt is None else self._receipt.usage.total_tokens
@@ -135,6 +140,14 @@ class Meter:
         self._admission = admission
         self._stream = stream
         self._held = held
+
+    def consumed(self, call: Call) -> Bound | None:
+        """Return what a call that has ended will be charged, None where its provider did not count its tokens."""
+        if call.usage is None or self._admission is None:
+            return None
+        row = weigh(call, self._books.scales[call.model.name], self._admission.opened_at.date()).row
+        grams = None if row.kg is None else row.kg * A_THOUSAND
+        return Bound(row.cost_eur, grams, call.usage.input_tokens + call.usage.output_tokens)
 
     def begin(self, call: Call) -> None:
         """Count an upstream call that begins now."""

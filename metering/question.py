@@ -33,8 +33,8 @@ FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 class Question(Struct, frozen=True, kw_only=True):
     """What is asked: requests let in from `start` on and before `end`, both UTC and within EVER and FOREVER.
 
-    `width` cuts them into buckets aligned in UTC, None into none. Each filter takes all where it is None. `model` is
-    the one that was asked for, `resolved_model` the one that answered.
+    `width` cuts them into buckets aligned in UTC, None into none. Each filter takes all where it is None; `not_models`
+    takes all but these. `model` is the one that was asked for, `resolved_model` the one that answered.
     """
 
     start: datetime
@@ -46,6 +46,7 @@ class Question(Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...] | None = None
     subjects: tuple[str, ...] | None = None
     models: tuple[str, ...] | None = None
+    not_models: tuple[str, ...] | None = None
 
 
 class Line(Struct, frozen=True):

@@ -179,6 +179,9 @@ def _filters(question: Question) -> tuple[str, list[Value]]:
         if wanted is not None:
             text += f" AND {column} IN ({places(len(wanted))})"
             values += wanted
+    if question.not_models:
+        text += f" AND model NOT IN ({places(len(question.not_models))})"
+        values += question.not_models
     return text, values
 
 

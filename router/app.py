@@ -29,6 +29,7 @@ from router.routes import (
     budgets,
     completion,
     discovery,
+    documents,
     health,
     limits,
     project_keys,
@@ -58,7 +59,7 @@ USER_ROUTES = (
     books.usage,
     describe,
 )
-KNOWN_ROUTES = (tokens.verify_token, *projects.ROUTES, *prompt_keys.ROUTES)
+KNOWN_ROUTES = (tokens.verify_token, *projects.ROUTES, *documents.ROUTES, *prompt_keys.ROUTES)
 ADMIN_ROUTES = (
     *admin_keys.ROUTES,
     *admin_projects.ROUTES,
@@ -127,6 +128,7 @@ def _state(house: House) -> State:
             "house": house,
             "menu": house.menu,
             "scales": house.scales,
+            "embeddings_models": tuple(model.name for model in house.catalogue if model.kind == "embeddings"),
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
             "routes": COLD_ROUTES,

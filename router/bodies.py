@@ -43,7 +43,7 @@ async def sent(request: Request[Any, Any, Any], kind: type[T]) -> T:
     if not body:
         body = b"{}"
     else:
-        require_json(request.scope["headers"])
+        require_json(request.scope["headers"], words)
     return decode(_decoder(kind), body, words)
 
 

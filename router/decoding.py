@@ -40,9 +40,7 @@ async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], li
         ClientGone: The client left.
 
     """
-    for name, value in headers:
-        if name == b"content-length" and (not value.isdigit() or len(value) > LONGEST_LENGTH or int(value) > limit):
-            raise _too_large(limit)
+    check_length(headers, limit)
     message: Any = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
@@ -54,7 +52,7 @@ async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], li
     elif message["type"] == "http.disconnect":
         raise ClientGone
     if len(body) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     return body
 
 
@@ -63,7 +61,7 @@ async def _rest(receive: Receive, first: bytes, limit: int) -> bytes:
     more = True
     while more:
         if len(body) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         message: Any = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
@@ -72,23 +70,38 @@ async def _rest(receive: Receive, first: bytes, limit: int) -> bytes:
     return bytes(body)
 
 
-def _too_large(limit: int) -> Refused:
+def check_length(headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
+    """Refuse a body whose declared length is over the limit, before a byte is read.
+
+    Raises:
+        Refused: `body_too_large`.
+
+    """
+    for name, value in headers:
+        if name == b"content-length" and (not value.isdigit() or len(value) > LONGEST_LENGTH or int(value) > limit):
+            raise too_large(limit)
+
+
+def too_large(limit: int) -> Refused:
+    """Return the refusal of a body of more than so many bytes."""
     return Refused("body_too_large", f"au plus {limit} octets")
 
 
-def require_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
+def require_json(headers: Iterable[tuple[bytes, bytes]], words: Words = FRENCH) -> None:
     """Refuse a body that is not declared as JSON.
 
     Raises:
         Refused: `unsupported_media_type`.
 
     """
-    for name, value in headers:
-        if name == b"content-type":
-            media = value.partition(b";")[0].strip().lower()
-            if media == b"application/json" or (media.startswith(b"application/") and media.endswith(b"+json")):
-                return
-    raise Refused("unsupported_media_type", param="Content-Type", source="header")
+    if not any(is_json(value) for name, value in headers if name == b"content-type"):
+        raise Refused("unsupported_media_type", words.send_json, param="Content-Type", source="header")
+
+
+def is_json(content_type: bytes) -> bool:
+    """Whether a Content-Type says JSON."""
+    media = content_type.partition(b";")[0].strip().lower()
+    return media == b"application/json" or (media.startswith(b"application/") and media.endswith(b"+json"))
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes, words: Words = FRENCH) -> T:

@@ -26,9 +26,19 @@ from agents.errors import (
     AnswerCut,
     ModelUnavailable,
     PromptRefused,
+    PromptTooLong,
     ProviderBusy,
     ProviderDown,
     ProviderTimeout,
+)
+from documents.errors import (
+    DocumentError,
+    DocumentUnknown,
+    EmbeddingFailed,
+    ProjectFull,
+    SourcesUnknown,
+    Unreadable,
+    UploadExpired,
 )
 from router.families import F1, F2, F3, Detail, Failure, Family, Fault, OpenAIFault, OpenAIProblem, Problem, as_body
 from router.limit_refusals import LIMITED, limit_refusal
@@ -50,6 +60,7 @@ TYPES = {
 STATUS: dict[type[Exception], str] = {
     ModelUnavailable: "model_unavailable",
     PromptRefused: "invalid_request",
+    PromptTooLong: "invalid_request",
     ProviderBusy: "rate_limited",
     ProviderDown: "provider_error",
     ProviderTimeout: "provider_timeout",
@@ -64,12 +75,22 @@ STATUS: dict[type[Exception], str] = {
     AccountUnknown: "not_found",
     AccountForbidden: "forbidden",
     AccountConflict: "conflict",
+    DocumentError: "invalid_request",
+    DocumentUnknown: "not_found",
+    ProjectFull: "conflict",
+    UploadExpired: "request_timeout",
+    EmbeddingFailed: "provider_error",
 }
-# What is told of a failure below, in French and in English, when its own text is for the log alone.
+# What is told of a failure below, in French and in English, when its own text is for the log alone; braces are filled
+# with its detail.
 REASONS: dict[type[Exception], tuple[str, str]] = {
     PromptRefused: (
         "le fournisseur du modèle la refuse (trop longue, ou un paramètre qu'il n'accepte pas)",
         "the model's provider refuses it (too long, or a parameter that it does not take)",
+    ),
+    PromptTooLong: (
+        "« message » est trop long pour ce modèle, en jetons : {detail} (la demande, la réponse, la fenêtre)",
+        "« message » is too long for this model, in tokens: {detail} (the request, its answer, the window)",
     ),
     ProviderBusy: (
         "le fournisseur du modèle limite le débit, réessayez plus tard",
@@ -79,10 +100,26 @@ REASONS: dict[type[Exception], tuple[str, str]] = {
         "trop d'échecs d'authentification depuis cette adresse",
         "too many wrong credentials came from this address",
     ),
+    DocumentUnknown: (
+        "aucun document de cet identifiant dans ce projet",
+        "there is no document of this id in this project",
+    ),
+    SourcesUnknown: ("sources inconnues dans ce projet : {detail}", "sources unknown in this project: {detail}"),
+    ProjectFull: (
+        "ce projet a autant de documents qu'il peut en avoir ; supprimez-en d'abord",
+        "this project has as many documents as it may; delete some first",
+    ),
+    Unreadable: ("le document est illisible : {detail}", "the document cannot be read: {detail}"),
 }
 TOLD = (ModelUnavailable, AccountError)  # failures below whose own text is for the caller
-FIELDS: dict[type[Exception], str] = {ModelUnavailable: "model", PromptRefused: "model"}
-SOURCES: dict[type[Exception], str] = {IdempotencyKeyWrong: "header"}  # where it is not the body
+FIELDS: dict[type[Exception], str] = {
+    ModelUnavailable: "model",
+    PromptRefused: "model",
+    PromptTooLong: "message",
+    SourcesUnknown: "sources",
+    DocumentUnknown: "document_id",
+}
+SOURCES: dict[type[Exception], str] = {IdempotencyKeyWrong: "header", DocumentUnknown: "path"}  # where not the body
 RETRY_SOON = 2  # seconds, when nothing better is known
 
 
@@ -94,7 +131,7 @@ class Refused(Exception):
         reason: What is wrong and the mend, filled into the text, in the language of the path's family. Of
             `unauthorized` it is the credential, masked, and F1 does not tell it.
         param: The field at fault.
-        source: The part of the request that holds it: body, query or header.
+        source: The part of the request that holds it: body, path, query or header.
         retry_after: Seconds after which another try may succeed.
         headers: Further headers of the answer, in any case of letters.
         openai: Type and code of family F3, where they are not those of the code.
@@ -146,7 +183,8 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
     if retry_after is None and code in {"overloaded", "rate_limited"}:
         retry_after = RETRY_SOON
     reasons = next((REASONS[kind] for kind in kinds if kind in REASONS), None)
-    reason = family.choose(*reasons) if reasons else str(error) if isinstance(error, TOLD) else ""
+    told = family.choose(*reasons).format(detail=getattr(error, "detail", "")) if reasons else ""
+    reason = told or (str(error) if isinstance(error, TOLD) else "")
     source = next((SOURCES[kind] for kind in kinds if kind in SOURCES), "body")
     param: Any = next((FIELDS[kind] for kind in kinds if kind in FIELDS), getattr(error, "param", None))
     return Refused(code, reason, param=param, source=source, retry_after=retry_after)

@@ -11,6 +11,7 @@ from litestar.openapi import ResponseSpec
 from msgspec import Struct
 
 from accounts.decimals import as_text
+from metering.meter import Meter
 from metering.receipt import Receipt
 from router.families import Fault
 
@@ -57,6 +58,12 @@ class Framing:
         self._names = f'"model": {quoted(model)}, "agent": {quoted(agent)}'
         self._tail = f', "done": false, "metadata": {{{self._names}}}}}\n\n'
 
+    def before_last(self, meter: Meter) -> None:
+        """Do nothing before the receipt of a stream is made: all there is to warn of is on the meter."""
+
+    def before_body(self) -> None:
+        """Do nothing before the receipt of a whole answer is made."""
+
     def events(self, pieces: Sequence[str]) -> list[bytes]:
         """Return the events of pieces that arrived together, whole events in writes of at most 16 KB."""
         tail = self._tail
@@ -77,23 +84,23 @@ class Framing:
                 blocks.append(event)
         return [block.encode("ascii") for block in blocks]
 
-    def last(self, turns: int, receipt: Receipt | None, fault: Fault | None) -> bytes:
-        """Return the one final event: the receipt, and the error if there was one."""
+    def last(self, turns: int, receipt: Receipt | None, fault: Fault | None, more: bytes = b"") -> bytes:
+        """Return the one final event: the receipt, the error if there was one, and `more` members of the metadata."""
         known = b"" if receipt is None else b", " + _encoder.encode(receipt)[1:-1]
         error = b""
         if fault is not None:
             told = {"message": fault.message, "type": fault.type, "code": fault.code}
             error = b', "error": ' + _ascii(told)
         head = f'data: {{"content": "", "done": true, "metadata": {{{self._names}, "message_count": {turns}'
-        return b"".join([head.encode("ascii"), known, b"}", error, b"}\n\n"])
+        return b"".join([head.encode("ascii"), known, more, b"}", error, b"}\n\n"])
 
-    def body(self, text: str, turns: int, receipt: Receipt) -> bytes:
-        """Return the JSON answer (2.3.1); `usage` carries both spellings (2.3.9)."""
+    def body(self, text: str, turns: int, receipt: Receipt, more: bytes = b"") -> bytes:
+        """Return the JSON answer (2.3.1), with `more` members of the metadata; `usage` has both spellings (2.3.9)."""
         head = (
             f'{{"response":{quoted(text)},"model":{quoted(self.model)},"agent":{quoted(self.agent)},'
             f'"usage":{as_json(receipt.usage).decode()},"metadata":{{"message_count":{turns},'
         )
-        return b"".join([head.encode("ascii"), _encoder.encode(receipt)[1:], b"}"])
+        return b"".join([head.encode("ascii"), _encoder.encode(receipt)[1:-1], more, b"}}"])
 
 
 def _ascii(table: dict[str, str]) -> bytes:

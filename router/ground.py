@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 from msgspec import Struct
 
 from accounts.gate.burying import adopt_orphans, bury, bury_by_files
 from accounts.gate.clerk import Clerk
+from agents.local.shelf import default_models_dir
 from router.settings import Settings
 from storage.clerk import Writer
 from storage.database import is_postgres, sqlite_path
@@ -50,6 +52,11 @@ class Ground(Struct, frozen=True, kw_only=True):
 def database_url_of(settings: Settings) -> str:
     """Return where the books are kept."""
     return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / 'router.db'}"
+
+
+def tokenizers_of(settings: Settings) -> Path:
+    """Return the folder of vocabularies."""
+    return (settings.models_dir or default_models_dir()) / "tokenizers"
 
 
 def database_of(settings: Settings) -> Database:

@@ -117,7 +117,10 @@ def _describe(
     told = {"description": "Refused", "content": {"application/json": {"schema": refusal}}}
     body = bodies.get(route.opt.get("body", type(None)))
     if body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        content = {"application/json": {"schema": body}}
+        if "form" in route.opt:
+            content["multipart/form-data"] = {"schema": route.opt["form"]}
+        operation["requestBody"] = {"required": True, "content": content}
     if body is not None or "400" in operation["responses"]:
         operation["responses"]["400"] = told
     if route.opt.get("public"):

@@ -22,16 +22,19 @@ from accounts.limits.process_rates import ProcessRates
 from accounts.limits.rates import FallingBack, Rates
 from accounts.limits.rates_store import sweep_rates
 from agents.counting import Counter
-from agents.local.shelf import default_models_dir
 from agents.providers.models import Models
+from agents.window import Window
+from documents.search import Library
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
 from metering.reports import Reports
 from metering.tokens import Tokens
 from pricing_tables.loader import load_rates
 from router.bookings import Bookings
-from router.ground import Ground, ground_of
+from router.ground import Ground, ground_of, tokenizers_of
+from router.library import Holdings, holdings_of
 from router.projects import ProjectChoice
+from router.readings import Readings
 from router.replays import Replays
 from router.routes import completion
 from router.routes.completion import Completion
@@ -58,7 +61,14 @@ class Opened(Struct, frozen=True, kw_only=True):
     limits: Limits
     gate: Gate
     idempotency: Idempotency
+    turnstile: Turnstile
+    holdings: Holdings
     counter: Counter
+
+    @property
+    def library(self) -> Library | None:
+        """What finds passages of documents; None where there are no embeddings."""
+        return self.holdings.library
 
 
 async def open_house(house: House, stack: AsyncExitStack) -> Opened:
@@ -83,6 +93,10 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     limits = Limits(ground.database, tenancy.revision, settings.default_rpm, settings.default_tpm)
     gate = _gate(settings, ground, tenancy, writer, limits, stack)
     books = await _books(house, ground, writer, stack)
+    turnstile = _turnstile(house, gate, ground)
+    holdings = await holdings_of(settings, ground, bookings_of(house, books, turnstile), stack)
+    # Begun last, so ended first: what it works on is given back while all that it rests on is still open.
+    await _keep_running((holdings.run,), stack)
     return Opened(
         ground=ground,
         books=books,
@@ -90,6 +104,8 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
         limits=limits,
         gate=gate,
         idempotency=idempotency,
+        turnstile=turnstile,
+        holdings=holdings,
         counter=Counter(books.tokens, house.own_tokens),
     )
 
@@ -102,6 +118,12 @@ async def _keep_running(tasks: tuple[Run, ...], stack: AsyncExitStack) -> None:
 
 async def _run(task: Run) -> None:
     await task()
+
+
+def _turnstile(house: House, gate: Gate, ground: Ground) -> Turnstile:
+    """Return what every metered request passes."""
+    longest_s = {name: connection.policy.total_s for name, connection in house.connections.items()}
+    return Turnstile(gate, longest_s, house.settings.max_output_tokens, lists_open=ground.lists_open)
 
 
 def _gate(
@@ -130,7 +152,7 @@ def _rates(settings: Settings) -> Rates | None:
 
 
 async def _books(house: House, ground: Ground, writer: Writer, stack: AsyncExitStack) -> Books:
-    tokens = Tokens((house.settings.models_dir or default_models_dir()) / "tokenizers")
+    tokens = Tokens(tokenizers_of(house.settings))
     stack.callback(tokens.close)
     for connection in house.connections.values():
         stack.push_async_callback(connection.chat.aclose)
@@ -176,8 +198,9 @@ def completion_of(house: House, opened: Opened) -> Completion:
         models=models_of(house),
         metrics=house.metrics,
         planner=house.planner,
-        projects=ProjectChoice(opened.tenancy.projects, development=house.settings.development),
-        gate=turnstile_of(house, opened),
+        projects=project_choice_of(house, opened),
+        readings=_readings(house, opened),
+        gate=opened.turnstile,
         replays=Replays(opened.idempotency, completion.ROUTE),
     )
 
@@ -193,18 +216,21 @@ def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
     return models
 
 
-def turnstile_of(house: House, opened: Opened) -> Turnstile:
-    """Return what every metered request passes."""
-    longest_s = {name: connection.policy.total_s for name, connection in house.connections.items()}
-    most = house.settings.max_output_tokens
-    return Turnstile(opened.gate, longest_s, most, lists_open=opened.ground.lists_open)
+def _readings(house: House, opened: Opened) -> Readings:
+    window = Window(opened.counter, house.settings.max_output_tokens)
+    return Readings(opened.library, house.embeddings, window, checks=house.settings.v1_check == "on")
 
 
-def bookings_of(house: House, opened: Opened) -> Bookings | None:
+def bookings_of(house: House, books: Books, turnstile: Turnstile) -> Bookings | None:
     """Return the books of ingestion; None where no model embeds."""
     if house.embeddings is None:
         return None
-    return Bookings(house.embeddings, opened.books, turnstile_of(house, opened), models_of(house))
+    return Bookings(house.embeddings, books, turnstile, models_of(house))
+
+
+def project_choice_of(house: House, opened: Opened) -> ProjectChoice:
+    """Return what says which project a caller may act on."""
+    return ProjectChoice(opened.tenancy.projects, development=house.settings.development)
 
 
 def state_of(house: House, opened: Opened) -> dict[str, object]:
@@ -218,6 +244,8 @@ def state_of(house: House, opened: Opened) -> dict[str, object]:
         "authenticator": tenancy.authenticator,
         "api_keys": tenancy.api_keys,
         "projects": tenancy.projects,
+        "project_choice": project_choice_of(house, opened),
+        "documents": opened.holdings,
         "service_accounts": tenancy.service_accounts,
         "revision": tenancy.revision,
         "limits": opened.limits,

@@ -50,6 +50,18 @@ class CompletionsResult(Struct, frozen=True, kw_only=True):
     service_tier: str | None = None
 
 
+class EmbeddingsResult(Struct, frozen=True, kw_only=True):
+    """Tokens and requests of embeddings; as in `CompletionsResult`."""
+
+    object: Literal["organization.usage.embeddings.result"] = "organization.usage.embeddings.result"
+    input_tokens: int | None
+    num_model_requests: int
+    project_id: str | None = None
+    user_id: str | None = None
+    api_key_id: str | None = None
+    model: str | None = None
+
+
 class Euros(Struct, frozen=True):
     """An amount; null where nothing is known."""
 
@@ -129,6 +141,19 @@ def completions(asked: Asked, lines: Iterable[Line]) -> Page[CompletionsResult]:
             input_tokens=line.sums.input_tokens,
             output_tokens=line.sums.output_tokens,
             input_cached_tokens=line.sums.cached_tokens,
+            num_model_requests=line.sums.requests,
+            **names(asked, asked.question, line),
+        )
+
+    return page_of(asked, lines, lambda found: [result(line) for line in found])
+
+
+def embeddings(asked: Asked, lines: Iterable[Line]) -> Page[EmbeddingsResult]:
+    """Return the usage of embeddings models."""
+
+    def result(line: Line) -> EmbeddingsResult:
+        return EmbeddingsResult(
+            input_tokens=line.sums.input_tokens,
             num_model_requests=line.sums.requests,
             **names(asked, asked.question, line),
         )

@@ -40,8 +40,8 @@ TEXTS: dict[str, Text] = {
     "body_too_large": Text(413, "Corps de requête trop volumineux : {reason}", "Request body too large: {reason}"),
     "unsupported_media_type": Text(
         415,
-        "Type de contenu non pris en charge : envoyez du application/json",
-        "Unsupported content type: send application/json",
+        "Type de contenu non pris en charge : {reason}",
+        "Unsupported content type: {reason}",
     ),
     "rate_limited": Text(
         429, "Limite de débit : {reason}", "Rate limit reached: {reason}", "requests", "rate_limit_exceeded"

@@ -45,6 +45,7 @@ class House(Struct, frozen=True, kw_only=True):
     """Everything that one process serves with."""
 
     settings: Settings
+    catalogue: Catalogue
     menu: Menu
     switchboard: Switchboard
     connections: Mapping[str, Connection]
@@ -75,6 +76,7 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
     menu = Menu(catalogue, switchboard, mends, stand_in)
     return House(
         settings=settings,
+        catalogue=catalogue,
         menu=menu,
         switchboard=switchboard,
         connections=connections,

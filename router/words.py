@@ -18,6 +18,7 @@ class Words(Struct, frozen=True):
     out_of_bounds: str
     no_json: str
     too_deep: str
+    send_json: str
 
 
 FRENCH = Words(
@@ -39,6 +40,7 @@ FRENCH = Words(
     out_of_bounds="« {subject} » a une valeur hors limites ({told})",
     no_json="le corps n'est pas du JSON valide",
     too_deep="le JSON est trop profond",
+    send_json="envoyez du application/json",
 )
 ENGLISH = Words(
     types={
@@ -59,4 +61,5 @@ ENGLISH = Words(
     out_of_bounds="'{subject}' has a value out of bounds ({told})",
     no_json="the body is not valid JSON",
     too_deep="the JSON is too deep",
+    send_json="send application/json",
 )

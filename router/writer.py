@@ -16,6 +16,7 @@ from router.limit_headers import our_headers
 from router.limited import count_limited
 from router.line import line_of
 from router.replays import Keeper
+from router.sourced import SourcedFraming
 from storage.errors import StorageError
 
 STREAM_HEADERS = [
@@ -91,7 +92,9 @@ class Writer:
         length = (b"content-length", str(len(stored.body)).encode())
         await self._respond(stored.status, [*headers, length], stored.body)
 
-    async def pieces(self, framing: Framing, pieces: list[str], kept: list[bytes] | None = None) -> None:
+    async def pieces(
+        self, framing: Framing | SourcedFraming, pieces: list[str], kept: list[bytes] | None = None
+    ) -> None:
         """Write the events of pieces that arrived together; `kept` collects them."""
         line = self._line
         for block in framing.events(pieces):
@@ -111,9 +114,12 @@ class Writer:
         """Write a comment, so that nothing between here and the client gives up."""
         await self._write(KEEP_ALIVE)
 
-    async def last(self, framing: Framing, turns: int, error: Exception | None, keeper: Keeper | None = None) -> None:
+    async def last(
+        self, framing: Framing | SourcedFraming, turns: int, error: Exception | None, keeper: Keeper | None = None
+    ) -> None:
         """Settle, then write the one final event and end the response."""
         receipt: Receipt | None = None
+        framing.before_last(self._meter)
         if keeper is not None and error is None:
             self._keep(framing, turns, keeper)
         try:
@@ -125,7 +131,7 @@ class Writer:
         fault = None if error is None else fault_of(error, self._meter.request_id)
         await self._write(framing.last(turns, receipt, fault), more=False)
 
-    def _keep(self, framing: Framing, turns: int, keeper: Keeper) -> None:
+    def _keep(self, framing: Framing | SourcedFraming, turns: int, keeper: Keeper) -> None:
         before = b"".join(keeper.blocks)
         headers = tuple((name.decode(), value.decode()) for name, value in (*STREAM_HEADERS, self._request_id))
         keeper.keep(self._meter, lambda _: headers, lambda receipt: before + framing.last(turns, receipt, None))

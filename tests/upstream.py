@@ -1,4 +1,4 @@
-"""A vendor's end of the wire: OpenAI and Mistral chat, strict about requests, scripted by the prompt's own text."""
+"""A vendor's end of the wire: OpenAI and Mistral, chat and embeddings, strict, scripted by the prompt's own text."""
 
 import asyncio
 import itertools
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from aiohttp import web
+
+from tests.bag import embeddings
 
 OPENAI_KEY = "sk-upstream-openai"
 MISTRAL_KEY = "upstream-mistral"
@@ -33,6 +35,7 @@ class Reply:
     shaped: str | None = None  # the answer when a JSON schema is asked for; none means that the vendor ignores it
     usage: dict[str, Any] | None = field(default_factory=lambda: dict(USAGE))
     status: int = 200
+    embeds: int = 200  # the status of an embeddings call whose texts carry the key
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     hold_after: int | None = None
@@ -103,6 +106,8 @@ class Upstream:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/openai/v1/chat/completions", self._chat)
         app.router.add_post("/mistral/v1/chat/completions", self._chat)
+        app.router.add_post("/openai/v1/embeddings", self._embeddings)
+        app.router.add_post("/mistral/v1/embeddings", self._embeddings)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -127,6 +132,17 @@ class Upstream:
             seen.dropped_at = time.monotonic()
             seen.dropped.set()
             raise
+
+    async def _embeddings(self, request: web.Request) -> web.Response:
+        """Embed texts as bags of words."""
+        body = json.loads(await request.read())
+        seen = Seen(request.path, {name.lower(): value for name, value in request.headers.items()}, body)
+        self.requests.append(seen)
+        key = OPENAI_KEY if request.path.startswith("/openai") else MISTRAL_KEY
+        if seen.headers.get("authorization") not in {f"Bearer {key}", None}:
+            return web.Response(status=401)
+        status = self._replies.get(_key(json.dumps(body)), Reply()).embeds
+        return embeddings(body) if status == 200 else web.Response(status=status)
 
     async def _answer(self, request: web.Request, seen: Seen, reply: Reply) -> web.StreamResponse:
         if reply.hold_after == 0:

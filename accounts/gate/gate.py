@@ -91,6 +91,10 @@ class Hold:
             grant = await self._gate.ask(_more(self._claim, beyond))
             self.held.add(grant.amounts)
 
+    def spare(self, bound: Bound) -> None:
+        """Have what a call that has ended was held, and did not use, cover the calls that follow."""
+        self._pool = self._pool.and_also(bound)
+
     async def used(self, tokens: int) -> None:
         """Charge limits that are counted outside the database what was used in the end, no more and no less."""
         if self._shared is not None:

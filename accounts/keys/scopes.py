@@ -24,13 +24,14 @@ class Scopes(Struct, frozen=True):
         """Return the first scope that a use would need and that is not here; None when the use is allowed.
 
         Args:
-            models: The names of the one model that is asked for; one of them in the list is enough.
+            models: The names of the one model that is asked for; one of them in the list is enough. None for a use
+                that asks for no model of the caller's choice.
             agent: The pipeline, if the surface has any.
             surface: The route's own name, such as `completion`.
 
         """
         named = tuple(models)
-        if self.models and self.models.isdisjoint(named):
+        if named and self.models and self.models.isdisjoint(named):
             return f"model:{named[0]}"
         if self.agents and agent is not None and agent not in self.agents:
             return f"agent:{agent}"

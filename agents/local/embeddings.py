@@ -20,7 +20,7 @@ MODEL = "use-multilingual-v3"
 DIMENSIONS = 512
 MOST_TEXTS = 2_048
 MOST_TOKENS = 2_000  # of one text: the encoder sums over its tokens, and says little of a text that is longer
-# Longer texts are not even cut into tokens; 2,000 of the longest are still shorter.
+# Longer texts are not even cut into tokens: no language takes 32 bytes a token.
 MOST_TEXT_BYTES = 64_000
 # What a user waits for: it goes before whatever is being taken in.
 QUESTION_TEXTS = 4

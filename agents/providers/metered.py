@@ -25,6 +25,11 @@ class MeteredTry:
         self._call = Call(prompt.model, turns, streamed=prompt.stream, max_tokens=most, longest_s=longest_s)
         meter.begin(self._call)
 
+    @property
+    def call(self) -> Call:
+        """The call on the meter."""
+        return self._call
+
     def saw(self, event: Event) -> None:
         """Note an event; the last one ends the call."""
         if isinstance(event, Done):

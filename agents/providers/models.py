@@ -6,13 +6,14 @@ from contextlib import aclosing
 import msgspec
 
 from accounts.gate.gate import Hold
-from agents.errors import ProviderDown
+from agents.errors import ModelUnavailable, ProviderDown
 from agents.messages import Done, Events, Message, Prompt, Sampling
 from agents.providers.failure import failure
 from agents.providers.metered import MeteredTry
 from agents.providers.provider import Provider
 from agents.providers.retry import Retry, RetryPolicy
-from metering.bound import Size, most_input
+from metering.bound import Bound, Size, most_input
+from metering.call import Call
 from metering.meter import Meter
 from pricing_tables.model import Model
 
@@ -86,18 +87,39 @@ class Models:
         return tuple(vectors)
 
     async def _vectors(self, model: Model, texts: Sequence[str]) -> tuple[bytes, ...]:
-        async with aclosing(self.stream(Prompt(model, [Message("user", text) for text in texts]))) as events:
+        prompt = Prompt(model, [Message("user", text) for text in texts])
+        tries: list[MeteredTry] = []
+
+        def begin(prompt: Prompt) -> MeteredTry:
+            tries.append(self._begin(prompt))
+            return tries[-1]
+
+        policy = self._policies.get(model.provider)
+        if policy is None:
+            raise ModelUnavailable(model.name)
+        cover = None if self._hold is None else self._cover
+        found: tuple[bytes, ...] = ()
+        async with aclosing(Retry(self._providers, policy, begin, cover).stream(prompt)) as events:
             async for event in events:
-                if isinstance(event, Done) and len(event.vectors) == len(texts):
-                    return event.vectors
-        raise failure(ProviderDown, "malformed", accepted=True)
+                found = event.vectors if isinstance(event, Done) else ()
+        if self._hold is not None:
+            self._spare(self._hold, prompt, tries[-1].call)
+        if len(found) != len(texts):
+            raise failure(ProviderDown, "malformed", accepted=True)
+        return found
+
+    def _spare(self, hold: Hold, prompt: Prompt, call: Call) -> None:
+        """Have what this call left of what was held for it cover the next: a document may take a hundred calls."""
+        consumed = self._meter.consumed(call)
+        if consumed is not None:
+            hold.spare(self._bound(hold, prompt, self._size(prompt)).beyond(consumed))
 
     def _begin(self, prompt: Prompt) -> MeteredTry:
         return MeteredTry(self._meter, prompt, self._policies[prompt.model.provider].total_s)
 
     def _bounded(self, prompt: Prompt) -> Prompt:
         asked = prompt.sampling
-        if asked.max_tokens is not None or prompt.model.kind != "chat":
+        if asked.max_tokens is not None:
             return prompt
         return msgspec.structs.replace(prompt, sampling=Sampling(asked.temperature, asked.top_p, self._max_tokens))
 
@@ -105,14 +127,19 @@ class Models:
         hold = self._hold
         if hold is None:
             return
+        size = self._size(prompt)
+        if not hold.covers(size):
+            await hold.cover(self._bound(hold, prompt, size))
+
+    def _size(self, prompt: Prompt) -> Size:
         texts = [message.content for message in prompt.messages]
         if prompt.schema is not None:
             texts.append(bytes(prompt.schema).decode())
         writes = (prompt.sampling.max_tokens or self._max_tokens) if prompt.model.kind == "chat" else 0
-        size = Size(prompt.model.name, most_input(texts), writes)
-        if not hold.covers(size):
-            longest_s = self._policies[prompt.model.provider].total_s
-            await hold.cover(self._meter.bound(size, longest_s, hold.opened_at))
+        return Size(prompt.model.name, most_input(texts), writes)
+
+    def _bound(self, hold: Hold, prompt: Prompt, size: Size) -> Bound:
+        return self._meter.bound(size, self._policies[prompt.model.provider].total_s, hold.opened_at)
 
 
 def batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

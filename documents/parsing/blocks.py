@@ -18,7 +18,8 @@ LAYOUT_CHARS = 300
 class Block(Struct, frozen=True):
     """A heading, a paragraph, an item of a list, a table or code.
 
-    `level` is that of a heading, from 1. Rows of a table, like lines of code, are lines; the first names its columns.
+    `level` is that of a heading, from 1; a title over all headings has 0. Rows of a table, like lines of code, are
+    lines; the first row names the columns.
     """
 
     kind: Kind

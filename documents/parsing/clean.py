@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+SLICE_CHARS = 256
+
 _BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # Control characters, and those that show nothing: zero-width ones, marks of direction, tags, variation selectors,
 # halves of surrogate pairs. A soft hyphen at the end of a line joins what it divides.
@@ -19,15 +21,30 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 def clean(text: str) -> str:
     """Return `text` in form NFC, without anything invisible, its lines stripped, none empty twice in a row."""
     text = _INVISIBLE.sub("", _SOFT_HYPHEN.sub("", _BREAKS.sub("\n", text)))
-    text = _BLANKS.sub(" ", unicodedata.normalize("NFC", text))
+    text = _BLANKS.sub(" ", _composed(text))
     text = text.replace(" \n", "\n").replace("\n ", "\n")
     return _BLANK_LINES.sub("\n\n", text).strip()
 
 
 def clean_code(text: str) -> str:
     """Return `text` cleaned but for its blanks, which mean something where they begin a line."""
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", _BREAKS.sub("\n", text)))
+    text = _composed(_INVISIBLE.sub("", _BREAKS.sub("\n", text)))
     return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text.expandtabs(4))).strip("\n")
+
+
+def _composed(text: str) -> str:
+    """Return form NFC, made of short slices: the time it takes grows with the square of marks that stand in a row."""
+    if text.isascii():
+        return text
+    slices: list[str] = []
+    begin = 0
+    while begin < len(text):
+        end = begin + SLICE_CHARS
+        while end < len(text) and end < begin + 2 * SLICE_CHARS and unicodedata.combining(text[end]):
+            end += 1
+        slices.append(unicodedata.normalize("NFC", text[begin:end]))
+        begin = end
+    return "".join(slices)
 
 
 def clean_line(text: str) -> str:

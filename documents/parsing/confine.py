@@ -33,6 +33,10 @@ def confine(limits: Limits, parent: int) -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+    for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(
+            asked, signal.SIG_IGN
+        )  # a machine that shuts down is no fault of the document: the parent ends it
     with suppress(OSError):  # the first to go when the machine runs out of memory
         Path("/proc/self/oom_score_adj").write_text("1000")
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -10,6 +10,9 @@ from documents.parsing.encodings import UTF_16_BOMS, is_windows_1252
 PDF_HEADER_WITHIN = 1024
 HTML_WITHIN = 4096
 
+# Text in these is a table.
+TABLES = (".csv", ".tsv")
+
 _DOCX_SUFFIXES = (".docx", ".docm")
 _TEXT_SUFFIXES: dict[str, Format] = {
     ".html": "html",

@@ -12,6 +12,9 @@ TEXT_CHARS = 64_000
 HEADING_CHARS, SHORT_HEADING_CHARS = 100, 60
 # A line that ends a sentence this far before the margin ends its paragraph.
 SHORT_LINE = 0.8
+# One that ends this far before the margin ends its paragraph in any case, unless it says that it goes on.
+VERY_SHORT_LINE = 0.5
+_GOES_ON = (",", "-", "(")
 
 _LETTER = "[A-ZÀ-ÖØ-ÞŒ]"
 _NUMBERED = re.compile(rf"(\d{{1,2}}(?:\.\d{{1,2}}){{0,4}})[.)]?\s+(?:[\"«(]\s?)?{_LETTER}")
@@ -20,13 +23,13 @@ _NAMED = re.compile(
     r"([\s.:\u2013\u2014-]|$)",
     re.IGNORECASE,
 )
-_UNFINISHED = (".", ",", ";", ":", "!", "?")
+_UNFINISHED = (".", ",", ";", ":")
+# The dots between a title and its page in a table of contents, and what they become.
+_LEADERS, _LEADER = re.compile(r"(?: ?[._\u2026·]){4,}+ ?"), " … "
 _SENTENCE_END = re.compile(r"[.!?:;…][\"'»\u201d\u2019)\]]*$")
 _BULLET = re.compile(r"[•▪◦‣●○■□\u2013\u2014*·-]\s+(?=\S)")
 _DASH = r"[-\u2013\u2014]?"
-_PAGE_NUMBER = re.compile(
-    rf"(?:page\s*)?{_DASH}\s*\d{{1,4}}\s*(?:(?:/|sur|of|de)\s*\d{{1,4}})?\s*{_DASH}", re.IGNORECASE
-)
+_PAGE_NUMBER = re.compile(rf"(?:page ?)?{_DASH} ?\d{{1,4}} ?(?:(?:/|sur|of|de) ?\d{{1,4}})? ?{_DASH}", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
 # A hyphen at the end of a line divides a word, unless what follows is commonly tied to another word by a hyphen.
 _DIVIDED = re.compile(r"[a-zà-öø-ÿœ]{2}-$")
@@ -43,7 +46,7 @@ def blocks_of(pages: Iterable[str]) -> Generator[Block]:
     text = _Paragraphs()
     heads: tuple[str, str] = ("", "")
     for page in pages:
-        lines = clean(page).split("\n")
+        lines = [_LEADERS.sub(_LEADER, line) for line in clean(page).split("\n")]
         lines, heads = _without_margins(lines, heads)
         width = _width(lines)
         for line in lines:
@@ -76,7 +79,7 @@ class _Paragraphs:
         if line:
             self._lines.append(line)
             self._length += len(line)
-            self._ended = bool(_SENTENCE_END.search(line)) and len(line) < SHORT_LINE * width
+            self._ended = _ends_paragraph(line, width)
 
     def end(self) -> None:
         """End the paragraph."""
@@ -84,6 +87,14 @@ class _Paragraphs:
             text = _joined(self._lines)
             self.found.add("item" if self._item else "text", f"- {text}" if self._item else text)
         self._lines, self._length, self._item, self._ended = [], 0, False, False
+
+
+def _ends_paragraph(line: str, width: int) -> bool:
+    if _LEADER in line:
+        return True
+    if _SENTENCE_END.search(line):
+        return len(line) < SHORT_LINE * width
+    return len(line) < VERY_SHORT_LINE * width and not line.endswith(_GOES_ON)
 
 
 def _joined(lines: list[str]) -> str:
@@ -100,7 +111,7 @@ def _joined(lines: list[str]) -> str:
 
 def _level(line: str, width: int) -> int:
     """Tell the level of a line that may begin a paragraph: of a heading, or 0."""
-    if len(line) > HEADING_CHARS or line.endswith(_UNFINISHED):
+    if len(line) > HEADING_CHARS or line.endswith(_UNFINISHED) or _LEADER in line:
         return 0
     if numbered := _NUMBERED.match(line):
         depth = numbered[1].count(".") + 1
@@ -113,15 +124,19 @@ def _level(line: str, width: int) -> int:
 
 def _without_margins(lines: list[str], heads: tuple[str, str]) -> tuple[list[str], tuple[str, str]]:
     """Drop numbers of pages, and the first and the last line when the page before had the same there."""
-    while lines and (not lines[0] or _PAGE_NUMBER.fullmatch(lines[0])):
-        lines = lines[1:]
-    while lines and (not lines[-1] or _PAGE_NUMBER.fullmatch(lines[-1])):
-        lines = lines[:-1]
-    if not lines:
-        return lines, heads
-    first, last = (_DIGITS.sub("0", lines[end]) for end in (0, -1))
-    kept = lines[first == heads[0] : len(lines) - (last == heads[1])]
-    return kept, (first, last)
+    begin, end = 0, len(lines)
+    while begin < end and _says_nothing(lines[begin]):
+        begin += 1
+    while begin < end and _says_nothing(lines[end - 1]):
+        end -= 1
+    if begin == end:
+        return [], heads
+    first, last = (_DIGITS.sub("0", lines[at]) for at in (begin, end - 1))
+    return lines[begin + (first == heads[0]) : end - (last == heads[1])], (first, last)
+
+
+def _says_nothing(line: str) -> bool:
+    return not line or bool(_PAGE_NUMBER.fullmatch(line))
 
 
 def _width(lines: Iterable[str]) -> int:

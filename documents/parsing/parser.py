@@ -17,6 +17,7 @@ from msgspec import Struct
 import documents
 from documents.document import Format, Passage
 from documents.errors import ParserDown, Unreadable
+from documents.parsing.formats import TABLES
 from documents.parsing.limits import Limits
 from documents.parsing.wire import REQUEST_BYTES, Outcome, Refusal, Request, frames
 
@@ -24,6 +25,10 @@ from documents.parsing.wire import REQUEST_BYTES, Outcome, Refusal, Request, fra
 START_SECONDS = 60.0
 STOP_SECONDS = 2.0
 TRIES = 2
+# The process holds about 110 MB.
+IDLE_SECONDS = 300.0
+
+_COMMAND = (sys.executable, "-m", "documents.parsing.serve")
 
 # All the process gets of the environment: where programs and libraries are, and the language. No key, no address.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
@@ -46,18 +51,26 @@ class Serving(Struct, frozen=True):
 class Parser:
     """Reads one document at a time; the process starts with the first, and again whenever it has ended."""
 
-    def __init__(self, tokenizers: Path, most_passages: int = 5_000, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        tokenizers: Path,
+        most_passages: int = 5_000,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         """Set up.
 
         Args:
             tokenizers: The folder of vocabularies; without the right one, a token is taken for four bytes.
             most_passages: A document that has more cannot be read.
             limits: What reading one document may take.
+            idle_seconds: After which the process ends, to give its memory back.
 
         """
         self._tokenizers = tokenizers
         self._most_passages = most_passages
         self._limits = limits
+        self._idle_seconds = idle_seconds
         self._turn = asyncio.Lock()
         self._serving: Serving | None = None
         self._closed = False
@@ -80,7 +93,8 @@ class Parser:
             ParserDown: The parsing process does not run, or the disk is full.
 
         """
-        request = Request(format, Path(name).suffix.lower()[:16], self._most_passages, self._limits)
+        suffix = Path(name).suffix.lower()
+        request = Request(format, suffix if suffix in TABLES else "", self._most_passages, self._limits)
         async with self._turn:
             for _ in range(TRIES):
                 try:
@@ -125,7 +139,7 @@ class Parser:
         control.settimeout(0)
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "documents.parsing.serve", str(self._tokenizers.absolute())],
+                [*_COMMAND, str(self._tokenizers.absolute()), str(self._idle_seconds)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=_environment(),

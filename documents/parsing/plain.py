@@ -7,18 +7,18 @@ from typing import BinaryIO
 from documents.parsing.blocks import Block
 from documents.parsing.clean import clean
 from documents.parsing.encodings import encoding_of
+from documents.parsing.formats import TABLES
 from documents.parsing.limits import Limits
 
 # A line or a paragraph that goes on is read in pieces: a file of any length takes no memory.
 LINE_CHARS = 16_000
 PARAGRAPH_CHARS = 64_000
-_TABLES = (".csv", ".tsv")
 
 
 def blocks(source: BinaryIO, suffix: str, limits: Limits) -> Generator[Block]:  # noqa: ARG001 - as every parser
     """Yield the paragraphs of a text, whatever its length."""
     text = io.TextIOWrapper(source, encoding_of(source))
-    kind = "table" if suffix in _TABLES else "text"
+    kind = "table" if suffix in TABLES else "text"
     for paragraph in _paragraphs(iter(lambda: text.readline(LINE_CHARS), "")):
         if cleaned := clean(paragraph):
             yield Block(kind, cleaned)

@@ -73,8 +73,11 @@ def xml(pieces: Iterable[bytes], target: Target) -> Generator[Block]:
 
 
 def _blocks(pieces: Iterable[bytes], parser: _Feed, target: Target) -> Generator[Block]:
+    fed = False
     for piece in pieces:
+        fed = True
         parser.feed(piece)
         yield from target.take()
-    parser.close()
+    if fed:  # there is no document in no bytes at all
+        parser.close()
     yield from target.take()

@@ -1,4 +1,4 @@
-"""The parsing process: loads the parsers once, then forks for every document, until its input closes."""
+"""The parsing process: loads the parsers once, then forks for every document, until its input closes or it idles."""
 
 import gc
 import os
@@ -6,6 +6,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,7 +35,7 @@ class Asked(Struct, frozen=True):
 
 
 def main() -> None:
-    """Serve; the argument is the folder of vocabularies."""
+    """Serve; the arguments are the folder of vocabularies, and after how many idle seconds to end."""
     os.nice(NICENESS)
     reading.preload()
     count = counter("o200k_base", Path(sys.argv[1]))
@@ -43,13 +44,17 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as control:
+        control.settimeout(float(sys.argv[2]))
         while asked := _next(control):
             with asked.source, asked.result, asked.waiting:
                 _serve(asked, control, count)
 
 
 def _next(control: socket.socket) -> Asked | None:
-    message, files, _, _ = socket.recv_fds(control, REQUEST_BYTES, 3)
+    try:
+        message, files, _, _ = socket.recv_fds(control, REQUEST_BYTES, 3)
+    except TimeoutError:
+        return None
     if not message:
         return None
     source, result, waiting = files
@@ -77,11 +82,9 @@ def _serve(asked: Asked, control: socket.socket, count: Count) -> None:
     if alive not in ended:
         os.kill(fork, signal.SIGKILL)
     _, status = os.waitpid(fork, 0)
-    outcome = Outcome(_end(status) if ended else "time")
-    try:
-        asked.waiting.send(msgspec.json.encode(outcome))
-    except OSError:
-        return
+    if alive in ended or not ended:
+        with suppress(OSError):  # nobody waits any more
+            asked.waiting.send(msgspec.json.encode(Outcome(_end(status) if ended else "time")))
 
 
 def _hang_ups(files: list[int], seconds: float) -> set[int]:

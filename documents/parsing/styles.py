@@ -29,7 +29,7 @@ class Styles:
         self._current = Style()
 
     def level(self, style: str) -> int | None:
-        """Tell the level of heading that a style makes, from 1; None for none."""
+        """Tell the level of heading that a style makes; None for none."""
         for one in self._lineage(style):
             if one.level is not None:
                 return one.level
@@ -90,8 +90,8 @@ def value(attributes: Mapping[str, str]) -> str:
 
 
 def _level_named(name: str) -> int | None:
-    """Tell the level of a built-in style, whose name Word keeps in English in every language."""
+    """Tell the level of a built-in style, whose name is English in every language; the title stands over all."""
     if name == "title":
-        return 1
+        return 0
     kind, _, number = name.partition(" ")
     return int(number) if kind == "heading" and number.isdecimal() else None

@@ -14,6 +14,7 @@ from documents.parsing.sax import PIECE_BYTES
 MOST_RATIO = 200
 LARGE_BYTES = 10 << 20
 
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1  # APPNOTE.TXT 4.4.4
 
 
@@ -45,6 +46,8 @@ def _check(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise Unreadable(f"it holds more than {limits.entries} files")
     if sum(entry.file_size for entry in entries) > limits.unzipped_bytes or any(map(_swells, entries)):
         raise Unreadable("it unpacks to too much")
+    if any(entry.compress_type not in _METHODS for entry in entries):
+        raise Unreadable("it is packed in a way that Word does not use")
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise Unreadable("it is protected by a password")
 

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
-from msgspec import Struct
 
 from accounts.errors import AccountError
 from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
 from agents import PIPELINES, Pipeline
 from agents.errors import AgentError
-from agents.messages import Done, Events, Task
-from agents.providers.provider import Provider
+from agents.messages import Done, Task
+from agents.providers.models import Models
+from documents.errors import DocumentError
 from metering.ledger import Admission
 from metering.meter import Meter
 from metering.middleware import Receive, Scope, Send
@@ -29,7 +29,9 @@ from router.errors import Refused, log_unforeseen
 from router.framing import Framing
 from router.line import line_of
 from router.menu import Choice, Menu
+from router.order import Order
 from router.projects import ProjectChoice
+from router.readings import Readings
 from router.replays import Keeper, Replays
 from router.requests import CompletionRequest, check
 from router.turnstile import Turnstile
@@ -39,32 +41,8 @@ from storage.errors import StorageError
 ROUTE = "/completion"
 SURFACE = "completion"
 MOST_BODY_BYTES = 1_000_000
-FORESEEN = (Refused, AgentError, AccountError, StorageError)
+FORESEEN = (Refused, AgentError, AccountError, DocumentError, StorageError)
 STOPPING = Refused("overloaded", retry_after=1)
-
-
-class Order(Struct, frozen=True):
-    """A request that was let in: what to run, how to frame its answer, what it holds of limits and budgets."""
-
-    task: Task
-    pipeline: Pipeline
-    framing: Framing
-    hold: Hold | None
-    keeper: Keeper | None
-
-    @property
-    def turns(self) -> int:
-        """History, question and answer (2.3.2)."""
-        return len(self.task.history) + 2
-
-    async def end(self, meter: Meter) -> None:
-        """Give back what was not used, and let a next try run where there was no answer."""
-        try:
-            if self.hold is not None:
-                await self.hold.used(meter.tokens)
-        finally:
-            if self.keeper is not None:
-                await self.keeper.end()
 
 
 class Completion:
@@ -77,20 +55,22 @@ class Completion:
         metrics: Where answered requests are counted.
         planner: V1's planning model, when it is not the request's own.
         projects: Says what a request is booked on.
+        readings: Says which documents it reads.
         gate: Says whether limits and budgets let it in.
         replays: Knows the answers that are to be given again.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords alone, one for each thing that a request meets
         self,
         *,
         authenticator: Authenticator,
         menu: Menu,
-        models: Callable[[Meter, Hold | None], Provider],
+        models: Callable[[Meter, Hold | None], Models],
         metrics: Metrics,
         planner: Model | None,
         projects: ProjectChoice,
+        readings: Readings,
         gate: Turnstile,
         replays: Replays,
     ) -> None:
@@ -100,6 +80,7 @@ class Completion:
         self._metrics = metrics
         self._planner = planner
         self._projects = projects
+        self._readings = readings
         self._gate = gate
         self._replays = replays
         self._decoder = msgspec.json.Decoder(CompletionRequest)
@@ -146,14 +127,12 @@ class Completion:
         request = decode(self._decoder, body)
         check(request)
         agent = request.agent_name()
-        pipeline = PIPELINES.get(agent)
-        if pipeline is None:
-            raise Refused("agent_not_found", "« agent » doit être V1 ou V2", param="agent")
+        pipeline = _pipeline(agent)
         choice = self._menu.choose(request.model)
-        lacking = principal.scopes.refusal((choice.asked.name, choice.shown), agent, SURFACE)
-        if lacking is not None:
-            raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
+        _check_scopes(principal, choice, agent)
         project_id = await self._projects.of(request, principal)
+        named = request.project_id is not None
+        documents = await self._readings.scope(project_id, request.sources) if named else None
         task = self._task(request, choice, project_id, self._planner_of(principal))
         admission = Admission(
             request_id=meter.request_id,
@@ -171,7 +150,11 @@ class Completion:
         if isinstance(keeper, Stored):
             return keeper
         hold = await self._let_in(admission, task, meter, keeper)
-        return Order(task, pipeline, self._framing(choice.shown, agent), hold, keeper)
+        framing, models = self._framing(choice.shown, agent), self._models(meter, hold)
+        order = Order(task, pipeline, framing, models, hold, keeper)
+        if documents is None:
+            return order
+        return order.that_reads(self._readings.open(documents, models, meter), framing)
 
     async def _caller(self, scope: Scope) -> Principal:
         headers = scope["headers"]
@@ -214,15 +197,12 @@ class Completion:
             framing = self._framings[model, agent] = Framing(model, agent)
         return framing
 
-    def _events(self, order: Order, meter: Meter) -> Events:
-        return order.pipeline(order.task, self._models(meter, order.hold))
-
     async def _whole(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Collect the stream, settle, then write one JSON body."""
         pieces: list[str] = []
         client = Departure(line_of(scope))
         try:
-            async with client, aclosing(self._events(order, meter)) as events:
+            async with client, aclosing(order.events()) as events:
                 async for event in events:
                     if not isinstance(event, Done):
                         pieces += event.pieces
@@ -230,6 +210,7 @@ class Completion:
                 await _settle_without_answer(meter, "client_gone")
                 return
             text = "".join(pieces)
+            order.framing.before_body()
             if order.keeper is not None:
                 order.keeper.keep(meter, writer.kept_headers, partial(order.framing.body, text, order.turns))
             receipt = await meter.settle("ok")
@@ -248,7 +229,7 @@ class Completion:
         kept = None if order.keeper is None else order.keeper.blocks
         async with Departure(line_of(scope), writer.keep_alive, writer.last_write) as client:
             try:
-                async with aclosing(self._events(order, meter)) as events:
+                async with aclosing(order.events()) as events:
                     async for event in events:
                         if not isinstance(event, Done):
                             await writer.pieces(order.framing, event.pieces, kept)
@@ -267,6 +248,19 @@ class Completion:
             await writer.refuse(error)
             return
         await writer.last(order.framing, order.turns, error, order.keeper)
+
+
+def _pipeline(agent: str) -> Pipeline:
+    pipeline = PIPELINES.get(agent)
+    if pipeline is None:
+        raise Refused("agent_not_found", "« agent » doit être V1 ou V2", param="agent")
+    return pipeline
+
+
+def _check_scopes(principal: Principal, choice: Choice, agent: str) -> None:
+    lacking = principal.scopes.refusal((choice.asked.name, choice.shown), agent, SURFACE)
+    if lacking is not None:
+        raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
 
 
 async def _settle_without_answer(meter: Meter, status: RequestStatus) -> None:

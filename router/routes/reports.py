@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.response import Stream
 from msgspec import Struct
+from msgspec.structs import replace
 
 from metering.question import CARBON, EURO, SPLIT_EURO
 from metering.reports import Reports
@@ -15,10 +16,12 @@ from router.report_export import written
 from router.report_pages import (
     CompletionsResult,
     CostsResult,
+    EmbeddingsResult,
     EmissionsResult,
     Page,
     completions,
     costs,
+    embeddings,
     emissions,
     nothing,
 )
@@ -42,7 +45,7 @@ COSTS = Form(
 )
 EXPORT = Form(limits=USAGE_LIMITS, lists=FILTERS, groups=EMISSIONS.groups, switches=frozenset({"format"}))
 MEDIA = {"csv": "text/csv; charset=utf-8; header=present", "json": "application/json"}
-OTHER_PATHS = [f"/v1/organization/usage/{kind}" for kind in ("embeddings", "audio_transcriptions", "audio_speeches")]
+OTHER_PATHS = [f"/v1/organization/usage/{kind}" for kind in ("audio_transcriptions", "audio_speeches")]
 Asking = Request[Any, Any, Any]
 
 
@@ -52,7 +55,10 @@ Asking = Request[Any, Any, Any]
     responses=answers(Page[CompletionsResult]),
 )
 async def completions_usage(request: Asking) -> Response[bytes]:
-    """Tokens and requests of language models, by bucket; batches are not offered, so `batch=true` has none."""
+    """Tokens and requests of language models, by bucket; batches are not offered, so `batch=true` has none.
+
+    What was asked of an embeddings model, such as to take in a document, is in the report of embeddings.
+    """
     query = asked(request.scope["query_string"], COMPLETIONS)
     batch = query.switches.get("batch", "false")
     if batch not in {"true", "false"}:
@@ -60,7 +66,25 @@ async def completions_usage(request: Asking) -> Response[bytes]:
     if batch == "true":
         return _written(nothing(query))
     reports: Reports = request.app.state.reports
-    return _written(completions(query, await reports.lines(query.question)))
+    question = replace(query.question, not_models=request.app.state.embeddings_models)
+    return _written(completions(query, await reports.lines(question)))
+
+
+@get(
+    "/v1/organization/usage/embeddings",
+    tags=["reports"],
+    responses=answers(Page[EmbeddingsResult]),
+)
+async def embeddings_usage(request: Asking) -> Response[bytes]:
+    """Tokens and requests of embeddings models, by bucket."""
+    query = asked(request.scope["query_string"], OTHERS)
+    known: tuple[str, ...] = request.app.state.embeddings_models
+    wanted = query.question.models
+    models = known if wanted is None else tuple(name for name in wanted if name in known)
+    if not models:
+        return _written(nothing(query))
+    reports: Reports = request.app.state.reports
+    return _written(embeddings(query, await reports.lines(replace(query.question, models=models))))
 
 
 @get(OTHER_PATHS, tags=["reports"], responses=answers(Page[CompletionsResult]))
@@ -125,4 +149,4 @@ def _written(page: Struct) -> Response[bytes]:
     return Response(as_json(page), media_type="application/json")
 
 
-ROUTES = (completions_usage, other_usage, spending, emissions_usage, export)
+ROUTES = (completions_usage, embeddings_usage, other_usage, spending, emissions_usage, export)

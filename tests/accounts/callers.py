@@ -5,6 +5,7 @@ from typing import NamedTuple
 ORG = "/v1/organization"
 PROJECT = f"{ORG}/projects/{{project_id}}"
 KEY = f"{PROJECT}/api_keys/{{key_id}}"
+DOCUMENTS = "/projects/{project_id}/documents"
 ACCOUNT = f"{PROJECT}/service_accounts/{{account_id}}"
 
 
@@ -74,6 +75,12 @@ ROWS: dict[str, Row] = {
     "DELETE /api/v1/keys/{key_id}": ADMIN,
     # A key sees its own project, and no other.
     "GET /projects": OWN,
+    # A key acts on the documents of its own project, and another project is not there for it; here none is kept, for
+    # nothing embeds them.
+    f"GET {DOCUMENTS}": Row(404, 200, 401, 401),
+    f"POST {DOCUMENTS}": Row(404, 503, 401, 401),
+    f"GET {DOCUMENTS}/{{document_id}}": Row(404, 404, 401, 401),
+    f"DELETE {DOCUMENTS}/{{document_id}}": Row(404, 404, 401, 401),
     # A key sees the figures of its own project, whoever it is.
     "GET /usage": OWN,
     "GET /models": OWN,
@@ -101,5 +108,6 @@ BODIES: dict[str, dict[str, object]] = {
     f"POST {ORG}/budgets": {"scope": "organization", "unit": "EUR", "limit": "1", "window": "day", "kind": "hard"},
     f"PATCH {ORG}/budgets/{{budget_id}}": {"limit": "0.000001"},
     "POST /projects": {"name": "x"},
+    f"POST {DOCUMENTS}": {"text": "x"},
     "POST /api/v1/keys": {"name": "x"},
 }

@@ -12,6 +12,7 @@ from tests.accounts.callers import BODIES, KEY, ORG, ROWS, Row
 from tests.accounts.honest import Script
 from tests.replicas import ADMIN_KEY, Key, Replicas
 
+CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 503: "model_unavailable"}
 ERROR_KEYS = {"message", "type", "param", "code"}
 GARBAGE = {
     "sk-proj-" + "x" * 48,
@@ -65,6 +66,7 @@ def scene(pair: Replicas) -> Scene:
     budget = admin.budget("1000", scope="project", scope_id=project, kind="soft", emails=["a@example.com"])
     ids = {"project_id": project, "key_id": key.id, "account_id": made["id"], "budget_id": budget["id"]}
     ids |= {"owner": "key", "owner_id": key.id, "rate_limit_id": "rl-default", "alert_id": budget["id"]}
+    ids["document_id"] = "01a20000-0000-7000-8000-000000000000"
     return Scene(pair, key, admin.key(), ids)
 
 
@@ -82,7 +84,7 @@ def assert_family(response: requests.Response, path: str) -> None:
     else:
         assert set(body) == {"status_code", "detail", "extra", "error"}
         assert set(error) == ERROR_KEYS | {"request_id"}
-        assert error["code"] == {401: "unauthorized", 403: "forbidden"}[response.status_code]
+        assert error["code"] == CODES[response.status_code]
     if response.status_code == 401:
         assert response.headers["WWW-Authenticate"].startswith("Bearer")
 

@@ -63,11 +63,11 @@ async def documents_of(database, *, most=1000):
     return Documents(database, await index_of(database), most=most)
 
 
-async def put(documents, content, *, project=PROJECT, name="a.txt", step=70_000):
+async def put(documents, content, *, project=PROJECT, name="a.txt", format="txt", step=70_000):  # noqa: A002 - the field's name
     async with documents.upload(project) as upload:
         for start in range(0, len(content), step):
             await upload.add(content[start : start + step])
-        return await upload.finish(name=name, format="txt", subject="alice", key_id=None)
+        return await upload.finish(name=name, format=format, subject="alice", key_id=None)
 
 
 def lines(count, word="line"):

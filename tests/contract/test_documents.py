@@ -1,11 +1,15 @@
 """Documents: the same bytes are one document, limits hold exactly, and nothing of what is deleted stays."""
 
 import asyncio
+import hashlib
+import random
 
 import pytest
 
-from documents.errors import DocumentUnknown, ProjectFull
-from tests.contract.databases import opened
+from documents.claims import PROCESSING, claim, failed
+from documents.errors import DocumentUnknown, ProjectFull, UploadExpired
+from documents.uploads import contents, drop
+from tests.contract.databases import asking, opened
 from tests.contract.documents_parts import PROJECT, count, documents_of, put
 
 pytestmark = pytest.mark.anyio
@@ -110,3 +114,45 @@ async def test_deleted_document_is_unknown_and_its_bytes_may_come_again(url):
         assert again.id != document.id
         with pytest.raises(DocumentUnknown):
             await documents.delete(PROJECT, document.id)
+
+
+@pytest.mark.parametrize("step", [1, 999_999, 1_000_000, 1_000_001, 3_000_000])
+async def test_bytes_are_kept_whole_and_in_order_however_they_come(url, step):
+    content = random.Random(step).randbytes(2_000_000 if step > 1 else 1000)
+    async with opened(url) as database:
+        documents = await documents_of(database)
+        document = await put(documents, content, step=step)
+
+        kept = [part async for part in contents(database, document.id)]
+
+        assert b"".join(kept) == content
+        assert max(map(len, kept)) <= 1_000_000
+        stored = await database.read(asking("SELECT size, digest FROM documents"))
+        assert stored == [(len(content), hashlib.sha256(content).hexdigest())]
+
+
+async def test_failed_document_that_is_uploaded_twice_at_once_starts_anew_once(url):
+    async with opened(url) as one, opened(url) as other:
+        first = await put(await documents_of(one), b"x" * 1_500_000)
+        held = await one.write(lambda: claim(PROCESSING, one.clock_ns(), 0, "worker", ""))
+        await one.write(lambda: failed(held, "because"))
+        await drop(one, first.id)
+
+        again = await asyncio.gather(
+            *[put(await documents_of(database), b"x" * 1_500_000) for database in (one, other) * 3]
+        )
+
+        assert {(document.id, document.state) for document in again} == {(first.id, "processing")}
+        assert await chunks(one) == 2
+
+
+async def test_upload_whose_chunks_were_swept_is_refused(url):
+    async with opened(url) as database:
+        documents = await documents_of(database)
+        async with documents.upload(PROJECT) as upload:
+            await upload.add(b"x" * 2_500_000)
+            await drop(database, upload.id)
+            with pytest.raises(UploadExpired):
+                await upload.finish(name="a.txt", format="txt", subject="alice", key_id=None)
+
+        assert (await documents.page(PROJECT, "", 20)).total == 0

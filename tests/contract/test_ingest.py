@@ -1,11 +1,14 @@
 """Ingestion: every document ends ready or failed, says why, and is found only when it is ready."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
+from documents.document import Passage
 from documents.errors import EmbeddingFailed, EmbeddingRefused
 from documents.index import index_of
+from documents.parsing.parser import Parser
 from documents.search import Library
 from tests.contract.databases import asking, opened
 from tests.contract.documents_parts import (
@@ -222,3 +225,52 @@ async def test_projects_take_turns(url, tmp_path):
             await ended(database)
 
         assert one.id in booking.opened[:3]
+
+
+async def test_defect_met_by_one_document_fails_it_alone(url, tmp_path, caplog):
+    class Defective(Lines):
+        async def read(self, upload, *rest):
+            if upload.read_text() == "odd":
+                raise LookupError("nobody foresaw this")
+            return await super().read(upload, *rest)
+
+    async with opened(url) as database:
+        documents = await documents_of(database)
+        odd, even = await put(documents, b"odd"), await put(documents, b"even")
+        async with ingesting(database, tmp_path, Embeddings(), reader=Defective()):
+            assert await ended(database) == {odd.id: "failed", even.id: "ready"}
+
+        assert (await documents.find(PROJECT, odd.id)).error == "The document could not be worked on."
+        assert "nobody foresaw this" in caplog.text
+
+
+async def test_text_that_the_database_does_not_take_fails_its_document(url, tmp_path):
+    class Surrogates(Lines):
+        async def read(self, *_):
+            return (Passage(1, "", "half a \ud800 pair", 4),)
+
+    async with opened(url) as database:
+        documents = await documents_of(database)
+        document = await put(documents, b"x")
+        async with ingesting(database, tmp_path, reader=Surrogates()):
+            await ended(database)
+
+        failed = await documents.find(PROJECT, document.id)
+        assert (failed.state, "does not take" in failed.error) == ("failed", True)
+
+
+async def test_real_files_are_read_in_a_process_and_become_ready_or_fail_with_a_reason(url, tmp_path):
+    parser = Parser(tmp_path)
+    async with opened(url) as database, aclosing(parser):
+        documents = await documents_of(database)
+        plan = await put(
+            documents, "# Plan\n\n## Coûts\n\nLe pont coûte 12 M€.\n".encode(), name="plan.md", format="md"
+        )
+        torn = await put(documents, b"%PDF-1.7\nnothing more", name="torn.pdf", format="pdf")
+        async with ingesting(database, tmp_path / "desk", Embeddings(), reader=parser):
+            assert await ended(database) == {plan.id: "ready", torn.id: "failed"}
+
+        assert await database.read(asking("SELECT heading, text FROM passages")) == [
+            ("Plan > Coûts", "Le pont coûte 12 M€.")
+        ]
+        assert str(tmp_path) not in (await documents.find(PROJECT, torn.id)).error

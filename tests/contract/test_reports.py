@@ -74,3 +74,20 @@ async def test_book_is_read_in_the_order_it_was_written(url):
 
     assert {line.request_id for line in lines} == {f"r{n}" for n in range(300)}
     assert {line.key_id for line in lines} == {None, "key_1"}
+
+
+async def test_reports_of_some_models_and_of_all_others_add_up_to_the_whole(url):
+    booked = [entry(f"r{n}", model="mistral-embed" if n % 3 else "gpt-4o", minutes=n) for n in range(60)]
+    async with writing(url, Clerk("me", lists_open=False)) as writer:
+        await asyncio.gather(*(writer.submit(one, durable=True) for one in booked))
+    async with opened(url) as database:
+        reports = Reports(database)
+        for cut in (timedelta(0), timedelta(minutes=17)):  # from sums of hours, and from entries
+            question = Question(start=NOON - timedelta(hours=1) + cut, end=NOON + timedelta(days=1, minutes=5))
+
+            whole = await reports.total(question)
+            some = await reports.total(structs.replace(question, models=("mistral-embed", "no-such-model")))
+            others = await reports.total(structs.replace(question, not_models=("mistral-embed", "no-such-model")))
+
+            assert (some.requests, others.requests, whole.requests) == (40, 20, 60)
+            assert (some.input_tokens or 0) + (others.input_tokens or 0) == whole.input_tokens

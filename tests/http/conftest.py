@@ -21,6 +21,17 @@ def admin(house: Gateway) -> Administrator:
 
 
 @pytest.fixture(scope="session")
+def archive(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
+    """A gateway that reads documents, with the fake vendor's embeddings."""
+    return gateway_with(**vendors(upstream), ROUTER_EMBEDDINGS_MODEL="text-embedding-3-small")
+
+
+@pytest.fixture(scope="session")
+def archivist(archive: Gateway) -> Administrator:
+    return Administrator(archive, admin_key(archive))
+
+
+@pytest.fixture(scope="session")
 def budgeted(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gateway:
     return gateway_with(**vendors(upstream), ROUTER_JWT_SECRET=SECRET, ROUTER_ADMIN_KEY=ADMIN_KEY)
 

@@ -9,7 +9,7 @@ import pytest
 
 import pricing_tables
 from pricing_tables.loader import load_builtin, load_catalogue, load_rates
-from pricing_tables.model import ByName, ByPower
+from pricing_tables.model import ByName, ByPower, CarbonUnknown
 
 TABLES = Path(pricing_tables.__file__).parent
 
@@ -17,7 +17,7 @@ TABLES = Path(pricing_tables.__file__).parent
 def test_eight_remote_chat_models_are_listed_first_and_the_embedded_ones_after():
     catalogue = load_catalogue(local_watts=65.0)
 
-    names = [model.name for model in catalogue]
+    names = [model.name for model in catalogue if model.kind == "chat"]
 
     assert names == [
         "gpt-4o",
@@ -32,7 +32,20 @@ def test_eight_remote_chat_models_are_listed_first_and_the_embedded_ones_after()
         "qwen2.5-coder-1.5b-instruct",
         "smollm2-135m-instruct",
     ]
-    assert [model.name for model in catalogue if model.embedded] == names[8:]
+    assert [model.name for model in catalogue if model.embedded and model.kind == "chat"] == names[8:]
+
+
+def test_embeddings_models_generate_nothing_and_only_the_embedded_one_has_a_carbon_basis():
+    models = [model for model in load_catalogue(local_watts=65.0) if model.kind == "embeddings"]
+
+    assert {model.name: (model.prices[-1].currency, model.prices[-1].input) for model in models} == {
+        "text-embedding-3-small": ("USD", Decimal("0.02")),
+        "text-embedding-3-large": ("USD", Decimal("0.13")),
+        "mistral-embed": ("EUR", Decimal("0.1")),
+        "use-multilingual-v3": ("EUR", 0),
+    }
+    assert {price.output for model in models for price in model.prices} == {0}
+    assert [model.carbon for model in models] == [CarbonUnknown()] * 3 + [ByPower(65.0)]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +127,8 @@ def test_embedded_models_are_measured_by_the_watts_of_the_machine_at_hand():
     embedded = [model for model in load_builtin(local_watts=12.5) if model.embedded]
 
     assert {model.carbon for model in embedded} == {ByPower(12.5)}
-    assert {(model.zone, model.pue, model.context_window) for model in embedded} == {("FRA", 1.0, 4096)}
+    assert {(model.zone, model.pue) for model in embedded} == {("FRA", 1.0)}
+    assert {model.context_window for model in embedded if model.kind == "chat"} == {4096}
 
 
 # ECB reference rates, read off eurofxref-hist.
