@@ -27,7 +27,7 @@ from documents.derived import Vectors
 from documents.desk import desk
 from documents.documents import erase
 from documents.embed import Booking
-from documents.errors import DocumentError, EmbeddingFailed, EmbeddingRefused, ParserDown, Unreadable
+from documents.errors import DocumentError, EmbeddingDelayed, EmbeddingFailed, EmbeddingRefused, ParserDown, Unreadable
 from documents.making import Maker
 from documents.reader import Reader
 from documents.uploads import drop, dropped, sweep
@@ -199,6 +199,8 @@ class Ingest:
                 await self._make(held, own)
             except (Unreadable, EmbeddingRefused, UnitRefused) as cause:
                 await self._refuse(held, _reason(cause))
+            except EmbeddingDelayed as cause:
+                await self._wait(held, _reason(cause))
             except (EmbeddingFailed, ParserDown, StorageDown, OSError) as cause:
                 await self._put_off(held, _reason(cause))
         except (ClaimLost, StorageDown):
@@ -220,6 +222,11 @@ class Ingest:
         else:
             await self._later(held, reason, self._pace.pause_after(held.tries))
 
+    async def _wait(self, held: Claim, reason: str) -> None:
+        """Try again however often that was: a project that sends more than its limits let in loses nothing by it."""
+        tries = min(held.tries, MOST_TRIES // 2)
+        await self._later(held, reason, self._pace.pause_after(tries), tries)
+
     async def _refuse(self, held: Claim, reason: str) -> None:
         if held.document.state == "ready":
             # It was read once, and keywords find it: it never fails for want of vectors.
@@ -229,9 +236,9 @@ class Ingest:
         if await self._database.write(lambda: _failed(held, reason)) and held.upload is not None:
             await drop(self._database, held.upload)
 
-    async def _later(self, held: Claim, reason: str, seconds: float) -> None:
-        due_ns = self._database.clock_ns() + int(seconds * _NS)
-        await self._database.write(lambda: put_off(held, reason, due_ns))
+    async def _later(self, held: Claim, reason: str, seconds: float, tries: int | None = None) -> None:
+        due_ns, counted = self._database.clock_ns() + int(seconds * _NS), held.tries if tries is None else tries
+        await self._database.write(lambda: put_off(held, reason, due_ns, counted))
 
     async def _tidy(self) -> None:
         """Now and then, end the deletions of the dead, remove abandoned uploads and look for old vectors."""

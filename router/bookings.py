@@ -4,13 +4,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
-from accounts.errors import AccountError, BudgetSpent, FootprintUnknown
+from accounts.errors import AccountError, BudgetSpent, FootprintUnknown, RateExceeded, TooManyRunning
 from accounts.gate.gate import Hold
 from agents.errors import ModelUnavailable, PromptRefused, ProviderError
 from agents.providers.models import Models
 from documents.document import Document
 from documents.embed import Embedder
-from documents.errors import EmbeddingFailed, EmbeddingRefused
+from documents.errors import EmbeddingDelayed, EmbeddingFailed, EmbeddingRefused
 from metering.bound import Size
 from metering.ledger import Admission
 from metering.meter import Books, Meter
@@ -119,8 +119,8 @@ def failed(cause: Exception) -> EmbeddingFailed:
             return EmbeddingRefused("the embeddings model is not available on this gateway")
         case ProviderError():
             return EmbeddingFailed("the provider of the embeddings model failed")
-        case AccountError():
-            return EmbeddingFailed("a limit is reached for now")
+        case RateExceeded() | TooManyRunning():
+            return EmbeddingDelayed("a limit is reached for now")
         case _:
             return EmbeddingFailed("the books cannot be reached now")
 

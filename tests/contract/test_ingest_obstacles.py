@@ -2,6 +2,8 @@
 
 import pytest
 
+from documents.claims import MOST_TRIES
+from documents.errors import EmbeddingDelayed
 from storage.script import Query
 from tests.contract.databases import asking, opened
 from tests.contract.documents_parts import PROJECT, Embeddings, documents_of, ended, ingesting, lines, put, until
@@ -50,3 +52,20 @@ async def test_ready_document_gets_its_new_vectors_however_often_that_was_in_vai
 
         async with ingesting(database, tmp_path, Embeddings("new")):
             assert await until(is_anew)
+
+
+async def test_limits_of_rate_are_waited_for_however_long_that_takes(url, tmp_path):
+    left = [MOST_TRIES + 5]
+
+    async def limited(_):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise EmbeddingDelayed("a limit is reached for now")
+
+    booking = Embeddings(before=limited)
+    async with opened(url) as database:
+        document = await put(await documents_of(database), lines(3))
+        async with ingesting(database, tmp_path, booking):
+            assert await ended(database) == {document.id: "ready"}
+
+    assert booking.settled == [document.id] * (MOST_TRIES + 6)
