@@ -14,6 +14,8 @@ from storage.script import Database, Script
 from tests.contract.databases import asking, opened
 from tests.contract.library import MODEL, drop, put, told, vector
 
+HOSTILE = ('"', "NEAR(loyer OR", "loyer* AND ^x", "a:b -c", "'); DROP TABLE passages; --", "\x00", "{}%_\\")
+
 pytestmark = pytest.mark.anyio
 
 
@@ -205,6 +207,7 @@ async def test_postgresql_where_extensions_may_not_be_made_keeps_blobs(postgres,
     upgrade(postgres_url)
     name = f"plain_{postgres_url.rpartition('_')[2]}"
     postgres.psql(f"CREATE ROLE {name} LOGIN PASSWORD 'password-of-the-tests'", postgres_url)
+    postgres.psql(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}", postgres_url)
     url = postgres_url.replace("//router:", f"//{name}:")
     try:
         async with opened(url) as database:
@@ -212,4 +215,4 @@ async def test_postgresql_where_extensions_may_not_be_made_keeps_blobs(postgres,
         async with opened(postgres_url) as database:
             assert (await index_of(database)).name == "pgvector"
     finally:
-        postgres.psql(f"DROP ROLE {name}", postgres_url)
+        postgres.psql(f"DROP OWNED BY {name}; DROP ROLE {name}", postgres_url)
