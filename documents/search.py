@@ -141,7 +141,7 @@ class Library:
 
         """
         words = asked(question, _WORDS)
-        holding = await self._database.read(lambda: self._holding(words, scope.document_ids))
+        holding = await self._database.read(lambda: self._keywords.holding(words, scope.document_ids, scope.passages))
         weights = _Weights(words, [len(ids) for ids in holding], scope.passages)
         proposed = _proposed(holding, weights.of)
         cosines: dict[int, float] = {}
@@ -154,13 +154,6 @@ class Library:
         hits = [_hit(row, cosines.get(row[0], 0.0) if row[2] == same else 0.0, weights, boost) for row in rows]
         found = in_company([hit for hit in hits if hit.score > 0])
         return sorted(found, key=lambda hit: (-hit.score, hit.document_id, hit.passage.number))[:limit]
-
-    def _holding(self, words: Sequence[Word], document_ids: Sequence[str]) -> Script[list[list[int]]]:
-        holding: list[list[int]] = []
-        for word in words:
-            ids = yield from self._keywords.holding(word, document_ids)
-            holding.append(ids)
-        return holding
 
 
 def in_company(hits: Sequence[Hit]) -> list[Hit]:
@@ -189,7 +182,8 @@ def _hit(row: tuple[Any, ...], cosine: float, weights: _Weights, boost: float | 
     # Who asks by the name of a document finds its passages.
     share = weights.share(frozenset(words.split()) | _terms(name))
     score = share if boost is None else (cosine + boost * share) / (1 + boost)
-    return Hit(document_id, name, Passage(number, heading, text, tokens), score)
+    # Vectors that are kept in half the bits are a little longer than one.
+    return Hit(document_id, name, Passage(number, heading, text, tokens), min(score, 1.0))
 
 
 @lru_cache(maxsize=4096)
