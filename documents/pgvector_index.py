@@ -26,21 +26,21 @@ _REMOVE = delete_from("passage_vectors", "document_id", rank=6)
 # The blob index may have been in use before the extension came.
 _REMOVE_BLOBS = delete_from("vectors", "document_id", rank=6)
 _UNMARK_BLOBS = delete_from("vector_sets", "document_id", rank=6)
-# Vectors of another length cannot be compared and would end the query.
+# The question is read once, not for every row, and the vectors are not sorted with their cosines. Vectors of another
+# length cannot be compared and would end the query.
 _COSINE = """
-    SELECT passage_id,
-        CASE WHEN vector_dims(embedding) = ? THEN -(embedding <#> CAST(CAST(? AS text) AS halfvec)) END AS cosine
-    FROM passage_vectors WHERE document_id = ANY(string_to_array(?, ','))
+    WITH compared AS MATERIALIZED (
+        SELECT passage_id, CASE WHEN vector_dims(embedding) = ? THEN
+            -(embedding <#> (SELECT CAST(CAST(? AS text) AS halfvec))) END AS cosine
+        FROM passage_vectors JOIN unnest(string_to_array(?, ',')) AS chosen (id) ON document_id = chosen.id
+        {})
+    SELECT passage_id, cosine FROM compared WHERE cosine IS NOT NULL
 """
+_NEAREST = _COSINE.format("") + " ORDER BY cosine DESC LIMIT ?"
+_ALSO = _COSINE.format("WHERE passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))")
 _PARTS = (
     "SELECT passage_id, parts FROM passage_vectors WHERE passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))"
 )
-_NEAREST = f"SELECT passage_id, cosine FROM ({_COSINE}) AS near WHERE cosine IS NOT NULL ORDER BY cosine DESC LIMIT ?"  # noqa: S608 - texts of ours
-_ALSO = f"""
-    SELECT passage_id, cosine
-    FROM ({_COSINE} AND passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))) AS wanted
-    WHERE cosine IS NOT NULL
-"""  # noqa: S608 - texts of ours
 
 
 def make_table() -> Script[None]:

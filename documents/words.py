@@ -41,11 +41,13 @@ class Word(Struct, frozen=True):
     Attributes:
         terms: What stands for it in the words of a passage; one of them is enough.
         exact: Whether it is a code, a number or an amount, which has no other forms.
+        code: Whether it is a whole code, which says exactly what is meant.
 
     """
 
     terms: tuple[str, ...]
     exact: bool
+    code: bool = False
 
 
 def words_of(text: str) -> str:
@@ -59,7 +61,7 @@ def words_of(text: str) -> str:
 def asked(question: str, limit: int) -> tuple[Word, ...]:
     """Return the words of a question, each once: codes and numbers first, then the longest, no more than `limit`."""
     words = dict.fromkeys(_words(question))
-    return tuple(sorted(words, key=lambda word: (not word.exact, -len(word.terms[0]))))[:limit]
+    return tuple(sorted(words, key=lambda word: (not word.code, not word.exact, -len(word.terms[0]))))[:limit]
 
 
 def folded(text: str) -> str:
@@ -72,7 +74,7 @@ def _words(text: str) -> Iterator[Word]:
     for found in _AMOUNT.finditer(text):
         yield Word((re.sub(r"\D", "", folded(found[1])),), exact=True)
     for letters, digits in _NAMED_NUMBER.findall(text):
-        yield Word((folded(letters + digits),), exact=True)
+        yield Word((folded(letters + digits),), exact=True, code=True)
     for found in _TOKEN.finditer(folded(_AMOUNT.sub(" ", text))):
         yield from _of_token(found[0])
 
@@ -81,7 +83,7 @@ def _of_token(token: str) -> Iterator[Word]:
     parts = _PART.findall(token)
     whole = "".join(parts)
     if len(parts) > 1 and len(whole) <= _LONGEST and (any(map(str.isdigit, parts)) or "@" in token):
-        yield Word((whole,), exact=True)
+        yield Word((whole,), exact=True, code=True)
     for part in parts:
         if part.isdigit():
             yield Word((part[:_LONGEST],), exact=True)

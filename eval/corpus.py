@@ -21,12 +21,13 @@ from storage.script import Database, Query, Script
 from storage.sqlite import Sqlite
 
 HERE = Path(__file__).resolve().parent
+FILES = sorted((HERE / "documents").iterdir())
 PROJECT = "proj-default"
 MODEL = "use-multilingual-v3"
 TOKENIZERS = HERE.parent / "models" / "tokenizers"
 _DOCUMENT = """
-    INSERT INTO documents (id, project_id, name, format, digest, size, state, created_at, subject, claimed_until_ns, tries,
-        due_ns, passages, indexed_by) VALUES (?, ?, ?, ?, ?, ?, 'ready', '', 'eval', 0, 0, 0, ?, ?)
+    INSERT INTO documents (id, project_id, name, format, digest, size, state, created_at, subject, claimed_until_ns,
+        tries, due_ns, passages, indexed_by) VALUES (?, ?, ?, ?, ?, ?, 'ready', '', 'eval', 0, 0, 0, ?, ?)
 """
 _PASSAGE = """
     INSERT INTO passages (document_id, number, heading, text, words, tokens) VALUES (?, ?, ?, ?, ?, ?) RETURNING id
@@ -42,9 +43,9 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True):
     document: str
     quote: str
 
-    def is_answered_by(self, document: str, passage: Passage) -> bool:
+    def is_answered_by(self, document: str, text: str) -> bool:
         """Whether a passage of a document is the right one; line ends do not count."""
-        return document == self.document and self.quote in " ".join(passage.text.split())
+        return document == self.document and self.quote in " ".join(text.split())
 
 
 class Corpus(Struct, frozen=True):
@@ -100,13 +101,13 @@ def questions() -> tuple[Question, ...]:
 async def _parsed() -> dict[str, tuple[Passage, ...]]:
     parser = Parser(TOKENIZERS)
     try:
-        return {path.name: await _read(parser, path) for path in sorted((HERE / "documents").iterdir())}
+        return {path.name: await _read(parser, path) for path in FILES}
     finally:
         await parser.aclose()
 
 
 async def _read(parser: Parser, path: Path) -> tuple[Passage, ...]:
-    format_ = format_of(path.read_bytes(), path.name)
+    format_ = format_of(path.read_bytes(), path.name)  # noqa: ASYNC240 - nobody else waits for this loop
     if format_ is None:
         raise SystemExit(f"{path.name} is of no format that is read")
     return await parser.read(path, path.name, format_)

@@ -20,14 +20,14 @@ async def halves(made: Corpus) -> list[str]:
     ]
     chance = random.Random(4)
     numbers = list(range(len(made.questions)))
-    unseen: dict[str, list[float]] = {"chosen": [], "fixed": [], "dense": []}
+    unseen: dict[str, list[float]] = {"chosen": [], "fixed": [], "no words": []}
     chosen: list[float] = []
     for _ in range(SPLITS):
         chance.shuffle(numbers)
         one, other = numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]
         best = max(BOOSTS, key=lambda boost: figures([ranks[boost][n] for n in one]).mrr)
         chosen.append(best)
-        for name, boost in (("chosen", best), ("fixed", min(BOOSTS, key=lambda b: abs(b - BOOST))), ("dense", 0.0)):
+        for name, boost in (("chosen", best), ("fixed", min(BOOSTS, key=lambda b: abs(b - BOOST))), ("no words", 0.0)):
             unseen[name].append(figures([ranks[boost][n] for n in other]).mrr)
     lines.append(f"chosen on one half: boost {min(chosen)} to {max(chosen)}")
     lines += [

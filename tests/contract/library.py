@@ -11,8 +11,8 @@ from storage.script import Database, Query, Script
 
 MODEL = "told"
 _DOCUMENT = """
-    INSERT INTO documents (id, project_id, name, format, digest, size, state, created_at, subject, claimed_until_ns, tries,
-        due_ns, passages, indexed_by) VALUES (?, ?, ?, 'txt', ?, 0, ?, '', 'sub', 0, 0, 0, ?, ?)
+    INSERT INTO documents (id, project_id, name, format, digest, size, state, created_at, subject, claimed_until_ns,
+        tries, due_ns, passages, indexed_by) VALUES (?, ?, ?, 'txt', ?, 0, ?, '', 'sub', 0, 0, 0, ?, ?)
 """
 _PASSAGE = (
     "INSERT INTO passages (document_id, number, heading, text, words, tokens) VALUES (?, ?, '', ?, ?, 1) RETURNING id"

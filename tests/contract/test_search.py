@@ -16,6 +16,8 @@ from storage.script import Database, Script
 from tests.contract.databases import asking, opened
 from tests.contract.library import MODEL, drop, put, told, vector
 
+HOSTILE = ('"', "NEAR(loyer OR", "loyer* AND ^x", "a:b -c", "'); DROP TABLE passages; --", "\x00", "{}%_\\")
+
 pytestmark = pytest.mark.anyio
 
 
@@ -183,14 +185,15 @@ async def test_document_of_another_model_is_found_by_its_words(place):
 async def test_score_is_never_more_than_one(place):
     async with shelf(place) as (database, index, library):
         # Both numbers are rounded up where they are kept in half the bits.
-        await put(database, index, "d1", [("loyer", (0.6481941, 0.7614751)), ("loyer", (0.7614751, 0.6481941))])
+        await put(database, index, "d1", [("loyer X-17", (0.6481941, 0.7614751)), ("loyer", (0.7614751, 0.6481941))])
 
         scope = await library.scope("proj-a", [])
 
         assert scope is not None
         for numbers in ((0.6481941, 0.7614751), (0.7614751, 0.6481941), (0.5002, 0.8659)):
-            hits = await library.search(scope, "loyer d1.txt", vector(*numbers), 10)
-            assert all(0 < hit.score <= 1 for hit in hits)
+            for question in ("loyer d1.txt", "loyer X-17"):
+                hits = await library.search(scope, question, vector(*numbers), 10)
+                assert all(0 < hit.score <= 1 for hit in hits)
 
 
 async def test_small_and_large_scopes_find_the_same_words(place):
@@ -232,6 +235,7 @@ async def test_postgresql_where_extensions_may_not_be_made_keeps_blobs(postgres,
     upgrade(postgres_url)
     name = f"plain_{postgres_url.rpartition('_')[2]}"
     postgres.psql(f"CREATE ROLE {name} LOGIN PASSWORD 'password-of-the-tests'", postgres_url)
+    postgres.psql(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}", postgres_url)
     url = postgres_url.replace("//router:", f"//{name}:")
     try:
         async with opened(url) as database:
@@ -239,4 +243,4 @@ async def test_postgresql_where_extensions_may_not_be_made_keeps_blobs(postgres,
         async with opened(postgres_url) as database:
             assert (await index_of(database)).name == "pgvector"
     finally:
-        postgres.psql(f"DROP ROLE {name}", postgres_url)
+        postgres.psql(f"DROP OWNED BY {name}; DROP ROLE {name}", postgres_url)

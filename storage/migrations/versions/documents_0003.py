@@ -74,7 +74,10 @@ def upgrade() -> None:
 def _keywords() -> None:
     """Index the words of passages with what each database has for it."""
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("CREATE INDEX passages_by_words ON passages USING gin (string_to_array(words, ' '))")
+        # A list of what is not sorted in yet would be read whole by every search.
+        op.execute(
+            "CREATE INDEX passages_by_words ON passages USING gin (string_to_array(words, ' ')) WITH (fastupdate = off)"
+        )
         return
     op.execute(
         "CREATE VIRTUAL TABLE passage_words USING fts5(words, content='passages', content_rowid='id', "
