@@ -216,6 +216,14 @@ async def test_vectors_of_other_dimensions_are_passed_over(place):
         assert await found(library, "?", 1, 0) == ["d2/1"]
 
 
+async def test_vectors_of_the_largest_models_are_found(place):
+    async with shelf(place) as (database, index, library):
+        await put(database, index, "d1", [("x", (1, *[0.01 * (at % 7) for at in range(8191)]))])
+        await put(database, index, "d2", [("y", (-1, *[0.01 * (at % 5) for at in range(8191)]))])
+
+        assert await found(library, "?", 1, *[0] * 8191) == ["d1/1"]
+
+
 async def test_memory_of_vectors_is_bounded_and_answers_stay_the_same(tmp_path):
     upgrade(url := f"sqlite:///{tmp_path}/router.db")
     async with opened(url) as database:
