@@ -66,10 +66,16 @@ class SourcedFraming:
 
 
 def _within(told: Told, room: int) -> bytes:
-    """Return members of at most `room` bytes, every text cut at the same length; the barest may still be longer."""
+    """Return members of at most `room` bytes, every text cut at the same length.
+
+    Where that is not enough, because a call for each try left little room, the claims of the check go, and then the
+    last sources.
+    """
     whole = _ascii(told)
     if len(whole) <= room:
         return whole
+    if len(_ascii(_cut(told, 0))) > room:
+        return _without_claims(told, room)
     low, high = 0, max(len(text) for text in _texts(told))
     while low < high:
         middle = (low + high + 1) // 2
@@ -78,6 +84,14 @@ def _within(told: Told, room: int) -> bytes:
         else:
             high = middle - 1
     return _ascii(_cut(told, low))
+
+
+def _without_claims(told: Told, room: int) -> bytes:
+    if told.check is not None and told.check.claims:
+        return _within(Told(told.sources, Check(told.check.supported)), room)
+    if told.sources:
+        return _within(Told(told.sources[:-1], told.check), room)
+    return _ascii(told)
 
 
 def _texts(told: Told) -> Sequence[str]:
