@@ -11,8 +11,8 @@ from tests.contract.documents_parts import PROJECT, Embeddings, documents_of, en
 pytestmark = pytest.mark.anyio
 
 
-def tried_often():
-    yield Query("UPDATE documents SET tries = 30")
+def tried(times):
+    yield Query("UPDATE documents SET tries = ?", (times,))
 
 
 async def test_documents_wait_where_there_is_no_folder_to_read_them_in_and_are_read_once_there_is(
@@ -44,7 +44,7 @@ async def test_ready_document_gets_its_new_vectors_however_often_that_was_in_vai
         await put(await documents_of(database), lines(3))
         async with ingesting(database, tmp_path, Embeddings("old")):
             await ended(database)
-        await database.write(tried_often)
+        await database.write(lambda: tried(MOST_TRIES + 10))
 
         async def is_anew():
             ((indexed_by,),) = await database.read(asking("SELECT indexed_by FROM documents"))
@@ -55,7 +55,7 @@ async def test_ready_document_gets_its_new_vectors_however_often_that_was_in_vai
 
 
 async def test_limits_of_rate_are_waited_for_however_long_that_takes(url, tmp_path):
-    left = [MOST_TRIES + 5]
+    left = [3]
 
     async def limited(_):
         left[0] -= 1
@@ -65,7 +65,8 @@ async def test_limits_of_rate_are_waited_for_however_long_that_takes(url, tmp_pa
     booking = Embeddings(before=limited)
     async with opened(url) as database:
         document = await put(await documents_of(database), lines(3))
+        await database.write(lambda: tried(MOST_TRIES - 1))
         async with ingesting(database, tmp_path, booking):
             assert await ended(database) == {document.id: "ready"}
 
-    assert booking.settled == [document.id] * (MOST_TRIES + 6)
+    assert booking.settled == [document.id] * 4

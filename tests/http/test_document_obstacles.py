@@ -1,29 +1,35 @@
 """Documents where something stands in the way: slow senders, a disk that takes nothing, limits of rate."""
 
+import json
 import socket
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Barrier
 
 from tests.gateway import Gateway, refused, vendors
 from tests.http.accounts import Administrator, admin_key, within
-from tests.http.papers import listed, path_of, send_file
+from tests.http.papers import listed, path_of, resident_mb, send_file
 from tests.upstream import Upstream
 
 EMBEDS = {"ROUTER_EMBEDDINGS_MODEL": "text-embedding-3-small"}
 PLACES = 64
 
 
-def begin(caller: Administrator, project: str) -> socket.socket:
+def begin(
+    caller: Administrator, project: str, kind: str = "multipart/form-data; boundary=X", length: int = 1_000_000
+) -> socket.socket:
     """Begin an upload whose body does not come."""
-    wire = socket.create_connection(("127.0.0.1", caller.gateway.port), timeout=10)
+    wire = socket.create_connection(("127.0.0.1", caller.gateway.port), timeout=30)
     lines = [
         f"POST {path_of(project)} HTTP/1.1",
         "Host: 127.0.0.1",
         f"Authorization: Bearer {caller.credential}",
-        "Content-Type: multipart/form-data; boundary=X",
-        "Content-Length: 1000000",
+        f"Content-Type: {kind}",
+        f"Content-Length: {length}",
     ]
-    wire.sendall("\r\n".join(lines).encode() + b"\r\n\r\n--X\r\n")
+    wire.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
     return wire
 
 
@@ -62,3 +68,25 @@ def test_gateway_without_a_folder_for_uploads_answers_and_reads_them_once_there_
 
     assert within(30, lambda: [(row["id"], row["state"]) for row in listed(admin, project)] == [(sent, "ready")])
     assert "Traceback" not in house.log
+
+
+def test_long_texts_that_end_at_once_take_little_more_than_their_bytes(archivist: Administrator) -> None:
+    project, count = archivist.project(), 12
+    # One such character makes Python keep four bytes for each of a text.
+    bodies = [json.dumps({"text": f"\U0001f600 {number} " + "a b " * 950_000}).encode() for number in range(count)]
+    before, together = resident_mb(archivist.gateway), Barrier(count)
+
+    def send(body: bytes) -> bytes:
+        with begin(archivist, project, "application/json", len(body)) as wire:
+            wire.sendall(body[:-1])
+            together.wait(30)
+            wire.sendall(body[-1:])
+            return wire.recv(12)
+
+    with ThreadPoolExecutor(count) as senders:
+        answers = set(senders.map(send, bodies))
+    grown = resident_mb(archivist.gateway) - before
+
+    assert answers == {b"HTTP/1.1 200"}
+    sys.stdout.write(f"\n{count} texts of 3.8 MB at once: {grown:.1f} MB more at the most\n")
+    assert grown < 15 * count
