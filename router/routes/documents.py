@@ -87,14 +87,13 @@ async def upload_document(request: Request[Principal, Any, Any], project_id: Fro
     holdings = _holdings(request)
     if holdings.library is None:
         raise Refused("model_unavailable", UNAVAILABLE)
-    if holdings.places.locked():
-        raise Refused("overloaded", retry_after=1)
     caller = request.user
-    async with holdings.places, holdings.documents.upload(own) as upload:
-        intake = Intake(upload, holdings.most_bytes)
-        await _take_in(request, intake)
-        found = await intake.end()
-        document = await upload.finish(name=intake.name, format=found, subject=caller.subject, key_id=caller.key_id)
+    with holdings.places.taken(own):
+        async with holdings.documents.upload(own) as upload:
+            intake = Intake(upload, holdings.most_bytes)
+            await _take_in(request, intake)
+            found = await intake.end()
+            document = await upload.finish(name=intake.name, format=found, subject=caller.subject, key_id=caller.key_id)
     return DocumentRow(**_fields(document))
 
 
