@@ -37,13 +37,13 @@ class SourcedFraming:
         self.events = framing.events
         self._framing = framing
         self._reading = reading
-        self._room = MOST_BYTES
+        self._whole = True
 
     def before_last(self, meter: Meter) -> None:
         """Warn of what the last event cannot hold, before the receipt is made."""
         self._reading.end()
-        self._room = MOST_BYTES - FRAME_BYTES - CALL_BYTES * meter.calls
-        if len(_ascii(self._told)) > self._room:
+        self._whole = len(_ascii(self._told)) <= MOST_BYTES - FRAME_BYTES - CALL_BYTES * meter.calls
+        if not self._whole:
             meter.warn("sources-shortened")
 
     def before_body(self) -> None:
@@ -52,9 +52,11 @@ class SourcedFraming:
 
     def last(self, turns: int, receipt: Receipt | None, fault: Fault | None) -> bytes:
         """Return the one final event, its sources shortened to what an event may hold (2.3.6)."""
-        bare = self._framing.last(turns, receipt, fault)
-        told = _within(self._told, min(self._room, MOST_BYTES - len(bare)))
-        return self._framing.last(turns, receipt, fault, told)
+        room = MOST_BYTES - len(self._framing.last(turns, receipt, fault))
+        if not self._whole:
+            # The receipt was shorter than foreseen, but it says already that something is cut.
+            room = min(room, len(_ascii(self._told)) - 1)
+        return self._framing.last(turns, receipt, fault, _within(self._told, room))
 
     def body(self, text: str, turns: int, receipt: Receipt) -> bytes:
         """Return the JSON answer, its sources whole."""
