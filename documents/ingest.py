@@ -5,6 +5,7 @@ import logging
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 from msgspec import Struct
 
@@ -23,6 +24,7 @@ from documents.claims import (
     stale,
     waits,
 )
+from documents.courtesy import Courtesy
 from documents.derived import Vectors
 from documents.desk import desk
 from documents.documents import erase
@@ -69,6 +71,7 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 _USUAL = Pace()
+_NOBODY = Courtesy(lambda: 0)
 
 
 class Ingest:
@@ -84,6 +87,7 @@ class Ingest:
         *,
         owner: str,
         pace: Pace = _USUAL,
+        courtesy: Courtesy = _NOBODY,
     ) -> None:
         """Begin nothing yet.
 
@@ -95,11 +99,13 @@ class Ingest:
             folder: Where uploads lie while they are read; made when it is missing, and shared with other processes.
             owner: The name of this process, which no other ever had.
             pace: How many documents at a time, and how often what is looked for.
+            courtesy: Rests while requests are served.
 
         """
         self._database = database
         self._vectors = vectors
-        self._maker = Maker(database, vectors, reader, booking)
+        self._maker = Maker(database, vectors, reader, booking, courtesy)
+        self._courtesy = courtesy
         self._folder = folder
         self._owner = owner
         self._pace = pace
@@ -140,7 +146,9 @@ class Ingest:
                     async with asyncio.timeout(self._pace.poll_s):
                         await self._news.wait()
             else:
+                began = monotonic()
                 await self._hold(held, own)
+                await self._courtesy.rest_after(monotonic() - began)
 
     async def _next(self) -> Claim | None:
         """Claim a document: one that waits, or else one whose vectors are of another model."""

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
+from time import monotonic
 
 from documents.claims import Claim, made_ready, mine
+from documents.courtesy import Courtesy
 from documents.derived import BATCH, Indexed, Vectors, added, passages_after, remove, remove_vectors
 from documents.desk import sheet
 from documents.document import Document, Passage
@@ -24,12 +26,15 @@ _NOT_INDEXED = "UPDATE documents SET indexed_by = NULL WHERE id = ?"
 class Maker:
     """Makes documents ready, for whoever holds the claim."""
 
-    def __init__(self, database: Database, vectors: Vectors, reader: Reader, booking: Booking | None) -> None:
+    def __init__(
+        self, database: Database, vectors: Vectors, reader: Reader, booking: Booking | None, courtesy: Courtesy
+    ) -> None:
         """Keep what it works with; without `booking` there are no embeddings, and keywords alone find documents."""
         self._database = database
         self._vectors = vectors
         self._reader = reader
         self._booking = booking
+        self._courtesy = courtesy
         self.indexed_by = None if booking is None else f"{vectors.name}/{booking.model}"
 
     async def make(self, held: Claim, own: Path) -> None:
@@ -79,11 +84,13 @@ class Maker:
         async with self._embedder(document) as embedder:
             number = 0
             while rows := await self._database.read(lambda at=number: passages_after(held.id, at, BATCH)):
+                began = monotonic()
                 entries = await self._indexed(embedder, document, [passage for _, passage in rows])
                 both = zip(rows, entries, strict=True)
                 batch = [(row_id, entry.vector) for (row_id, _), entry in both if entry.vector]
                 await self._database.write(lambda new=batch: self._more_vectors(held, new))
                 number = rows[-1][1].number
+                await self._courtesy.rest_after(monotonic() - began)
         await self._database.write(
             lambda: made_ready(held, document.tokens, document.passages, self.indexed_by),
         )
@@ -104,9 +111,11 @@ class Maker:
         batch: list[Indexed] = []
         async with self._embedder(held.document) as embedder:
             for start in range(0, len(passages), BATCH):
-                if batch:
-                    await self._database.write(lambda full=batch: self._more(held, full))
+                began = monotonic()
                 batch = await self._indexed(embedder, held.document, passages[start : start + BATCH])
+                if start + BATCH < len(passages):
+                    await self._database.write(lambda full=batch: self._more(held, full))
+                    await self._courtesy.rest_after(monotonic() - began)
         return batch
 
     @asynccontextmanager

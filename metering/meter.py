@@ -31,6 +31,9 @@ class Books:
         metrics: Where they are counted.
         tokens: Counts what no provider counted.
 
+    Attributes:
+        requests: How many metered requests came to this process.
+
     """
 
     def __init__(self, scales: dict[str, Scale], ledger: Ledger, metrics: Metrics, tokens: Tokens) -> None:
@@ -40,6 +43,7 @@ class Books:
         self.tokens = tokens
         self.settling: set[Future[Remaining | None]] = set()
         self.served: set[Meter] = set()
+        self.requests = 0
 
     async def drain(self) -> None:
         """Wait until every request that is being served is settled and in the book, for ten seconds at most."""

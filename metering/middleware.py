@@ -58,6 +58,7 @@ class Metered:
         inflight = self._books.metrics.inflight
         inflight.inc()
         self._books.served.add(meter)
+        self._books.requests += 1
         try:
             await self._app(scope, receive, send, meter)
         finally:

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 from msgspec import Struct
 
+from documents.courtesy import Courtesy
 from documents.documents import Documents
 from documents.embed import Booking
 from documents.index import index_of
@@ -38,13 +39,16 @@ class Holdings(Struct, frozen=True, kw_only=True):
     run: Callable[[], Awaitable[None]]
 
 
-async def holdings_of(settings: Settings, ground: Ground, booking: Booking | None, stack: AsyncExitStack) -> Holdings:
+async def holdings_of(
+    settings: Settings, ground: Ground, booking: Booking | None, served: Callable[[], int], stack: AsyncExitStack
+) -> Holdings:
     """Open the documents; neither a parser nor what searches vectors is started before there is work for it.
 
     Args:
         settings: How much may be kept.
         ground: Where.
         booking: Embeds, and books it; None where nothing can be embedded.
+        served: Returns how many requests have come, which documents give way to.
         stack: Closes what was opened.
 
     """
@@ -53,7 +57,7 @@ async def holdings_of(settings: Settings, ground: Ground, booking: Booking | Non
     parser = Parser(tokenizers_of(settings), settings.document_max_passages)
     stack.push_async_callback(parser.aclose)
     folder = settings.data_dir / FOLDER
-    ingest = Ingest(database, index, parser, booking, folder, owner=ground.owner)
+    ingest = Ingest(database, index, parser, booking, folder, owner=ground.owner, courtesy=Courtesy(served))
     return Holdings(
         documents=Documents(database, index, most=settings.project_max_documents, arrived=ingest.wake),
         library=None if booking is None else Library(database, index, booking.model),

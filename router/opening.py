@@ -95,7 +95,8 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     gate = _gate(settings, ground, tenancy, writer, limits, stack)
     books = await _books(house, ground, writer, stack)
     turnstile = _turnstile(house, gate, ground)
-    holdings = await holdings_of(settings, ground, bookings_of(house, books, turnstile, tenancy.projects), stack)
+    bookings = bookings_of(house, books, turnstile, tenancy.projects)
+    holdings = await holdings_of(settings, ground, bookings, lambda: books.requests, stack)
     # Begun last, so ended first: what it works on is given back while all that it rests on is still open.
     await _keep_running((holdings.run,), stack)
     return Opened(
