@@ -55,7 +55,7 @@ class Window:
         return max_tokens or most_output(model, self._most_output)
 
     async def fit(self, model: Model, room: int, history: Sequence[Message], passages: int, build: Build) -> Fit:
-        """Return the most that fits: passages go first, worst first, but for one; then turns; then the last passage.
+        """Return the most that fits: turns go first, the oldest before the others; then passages, the worst first.
 
         Args:
             model: Whose window it is.
@@ -89,11 +89,11 @@ def _orders(history: Sequence[Message], passages: int) -> list[list[Fit]]:
     """Return rows of fits, each row from most to least, the rows in the order in which things are given up."""
     starts = [at for at in range(1, len(history)) if history[at].role == "user"]
     cuts = [*starts, len(history)] if history else []
-    rows = [[Fit(passages, 0)], [Fit(kept, 0) for kept in range(passages - 1, 0, -1)]]
-    if passages:
-        rows.append([Fit(1, cut) for cut in cuts])
-    rows.append([Fit(0, cut) for cut in (0, *cuts)])
-    return rows
+    return [
+        [Fit(passages, 0)],
+        [Fit(passages, cut) for cut in cuts],
+        [Fit(kept, len(history)) for kept in range(passages - 1, -1, -1)],
+    ]
 
 
 async def _first(tries: Sequence[Fit], fits: Callable[[Fit], Awaitable[bool]]) -> Fit | None:

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-RESTS = 9.0
-"""How long is rested for each second of work: two documents at a time then take a fifth of a core's time."""
+RESTS = 7.0
+"""How long is rested for each second of work. On two busy cores, 9 left the added p99 of requests as it was, 5 nearly
+doubled it (`bench/ingestion.py`)."""
 LONGEST_REST_S = 10.0
 QUIET_AFTER_S = 2.0
 

@@ -248,6 +248,7 @@ def state_of(house: House, opened: Opened) -> dict[str, object]:
         "projects": tenancy.projects,
         "project_choice": project_choice_of(house, opened),
         "documents": opened.holdings,
+        "idempotency": opened.idempotency,
         "service_accounts": tenancy.service_accounts,
         "revision": tenancy.revision,
         "limits": opened.limits,

@@ -54,6 +54,20 @@ class ProjectChoice:
                 raise _unknown() from cause
         return project_id
 
+    async def kept(self, project_id: str, principal: Principal) -> str:
+        """Do as `named`; an admin key finds archived projects too: what they hold can be looked at and deleted.
+
+        Raises:
+            Refused, StorageDown: As above.
+
+        """
+        if principal.kind != ADMIN or ID.fullmatch(project_id) is None:
+            return await self.named(project_id, principal)
+        try:
+            return (await self._projects.find(project_id)).id
+        except AccountError as cause:
+            raise _unknown() from cause
+
     async def _existing(self, project_id: str) -> str:
         # What no project can be named may be what no database can look for.
         if ID.fullmatch(project_id) is None:

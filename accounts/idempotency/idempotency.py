@@ -148,6 +148,18 @@ class Idempotency:
         with suppress(StorageDown):
             await self._release_ended()
 
+    async def forget_naming(self, project_id: str, name: str) -> None:
+        """Forget the answers of a project that hold a name, such as the id of a document that is deleted.
+
+        Raises:
+            StorageDown: Some may be left.
+
+        """
+        after: str | None = ""
+        while after is not None:
+            script = partial(idempotency_store.forget_naming, project_id, name.encode(), after)
+            after = await self._database.write(script)
+
     async def run(self) -> None:
         """Release what could not be, and forget answers after a day, until cancelled; a task of the lifespan."""
         while True:

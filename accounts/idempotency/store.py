@@ -38,6 +38,10 @@ _RELEASE_OF = "DELETE FROM idempotency WHERE owner = ? AND status IS NULL"
 _OLD = """
     SELECT project_id, key FROM idempotency WHERE expires_ns <= ? ORDER BY expires_ns, project_id, key LIMIT ?
 """
+_ANSWERED = """
+    SELECT key, body FROM idempotency WHERE project_id = ? AND key > ? AND status IS NOT NULL ORDER BY key LIMIT ?
+"""
+_FORGET_ANSWER = "DELETE FROM idempotency WHERE project_id = ? AND key = ? AND status IS NOT NULL"
 _FORGET = "DELETE FROM idempotency WHERE project_id = ? AND key = ? AND expires_ns <= ?"
 
 
@@ -124,3 +128,17 @@ def forget_some(now_ns: int) -> Script[bool]:
     for project_id, key in old:
         yield Query(_FORGET, (project_id, key, now_ns))
     return len(old) == SLICE
+
+
+def forget_naming(project_id: str, name: bytes, after: str) -> Script[str | None]:
+    """Forget those answers of a project that hold a name, of the next ones behind the key `after`.
+
+    Returns:
+        The last key that was looked at; None when there are no more.
+
+    """
+    rows = yield Query(_ANSWERED, (project_id, after, SLICE))
+    for key, body in rows:
+        if body is not None and name in body:
+            yield Query(_FORGET_ANSWER, (project_id, key))
+    return rows[-1][0] if len(rows) == SLICE else None

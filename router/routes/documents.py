@@ -9,6 +9,7 @@ from litestar import Request, delete, get, post
 from litestar.params import FromPath
 from msgspec import Struct
 
+from accounts.idempotency.idempotency import Idempotency
 from accounts.pages import MOST_ROWS
 from documents.document import Document, Format, State
 from documents.errors import DocumentUnknown
@@ -84,7 +85,8 @@ class DeletedDocument(Struct, frozen=True):
 @post(PATH, status_code=200, tags=TAGS, opt={"body": NewDocument, "form": FORM})
 async def upload_document(request: Request[Principal, Any, Any], project_id: FromPath[str]) -> DocumentRow:
     """Keep a file, or a text; it is read behind this answer. The same bytes again are the same document."""
-    own = await _project_of(request, project_id)
+    _check_scope(request)
+    own = await _projects(request).named(project_id, request.user)
     holdings = _holdings(request)
     if holdings.library is None:
         raise Refused("model_unavailable", UNAVAILABLE)
@@ -128,21 +130,31 @@ async def delete_document(
     own = await _project_of(request, project_id)
     found = _known_id(document_id)
     await _holdings(request).documents.delete(own, found)
+    # Answers that are kept to be given again may have its text.
+    idempotency: Idempotency = request.app.state.idempotency
+    await idempotency.forget_naming(own, found)
     return DeletedDocument(found)
 
 
 async def _project_of(request: Request[Principal, Any, Any], project_id: str) -> str:
-    """Return the project, if the caller may act on its documents.
+    """Return the project, if the caller may look at its documents and delete them.
 
     Raises:
         Refused: `forbidden`, `not_found`.
 
     """
+    _check_scope(request)
+    return await _projects(request).kept(project_id, request.user)
+
+
+def _check_scope(request: Request[Principal, Any, Any]) -> None:
     lacking = request.user.scopes.refusal((), None, SURFACE)
     if lacking is not None:
         raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
-    projects: ProjectChoice = request.app.state.project_choice
-    return await projects.named(project_id, request.user)
+
+
+def _projects(request: Request[Principal, Any, Any]) -> ProjectChoice:
+    return request.app.state.project_choice
 
 
 def _holdings(request: Request[Principal, Any, Any]) -> Holdings:

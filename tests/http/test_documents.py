@@ -139,11 +139,28 @@ def test_project_of_somebody_else_answers_like_a_missing_and_an_archived_one(
     body = {"text": "Bonjour"} if method == "POST" else None
 
     told = [plain(caller.call(method, path_of(each, ending), body)) for each in (other, "proj-none", old, "a b", "%00")]
-    by_admin = [plain(archivist.call(method, path_of(each, ending), body)) for each in ("proj-none", old, "%00")]
+    by_admin = [plain(archivist.call(method, path_of(each, ending), body)) for each in ("proj-none", "%00")]
 
     assert told[0][0] == 404
     assert len({each[1] for each in told + by_admin}) == 1
     assert "no_store" not in told[0][1]
+
+
+def test_documents_of_an_archived_project_can_be_looked_at_and_deleted_by_an_administrator_alone(
+    archivist: Administrator,
+) -> None:
+    project = archivist.project()
+    kept = send_file(archivist.caller(project), project, NOTES).json()["id"]
+    archivist.call("POST", f"{ORGANIZATION}/projects/{project}/archive")
+
+    rows = listed(archivist, project)
+    more = archivist.call("POST", path_of(project), {"text": "Bonjour"})
+    deleted = archivist.call("DELETE", path_of(project, kept))
+
+    assert [row["id"] for row in rows] == [kept]
+    assert more.status_code == 404
+    assert deleted.json() == {"id": kept, "deleted": True}
+    assert listed(archivist, project) == []
 
 
 def test_token_without_a_key_acts_on_any_project_in_development(archivist: Administrator, archive: Gateway) -> None:

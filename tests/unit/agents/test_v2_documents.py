@@ -87,8 +87,8 @@ async def test_what_had_to_be_given_up_is_said_and_sources_hold_what_was_given()
     _ = [each async for each in v2.run(asked, models)]
     reading.end()
 
-    assert shelf.warnings == ["history-trimmed: 6 turns", "passages-trimmed: 2"]
-    assert [each.passage for each in reading.sources] == [1]
+    assert shelf.warnings == ["history-trimmed: 6 turns", "passages-trimmed: 1"]
+    assert [each.passage for each in reading.sources] == [1, 2]
     assert models.prompts[0].messages[-1].content.endswith("Combien ?")
 
 

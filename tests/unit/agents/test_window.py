@@ -33,20 +33,15 @@ async def test_all_is_kept_where_all_fits() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("window", "kept"), [(261, 3), (241, 2), (221, 1), (202, 1)])
-async def test_worst_passages_go_first(window: int, kept: int) -> None:
-    assert await fit(window) == Fit(kept, 0)
+@pytest.mark.parametrize(("window", "lost"), [(261, 2), (238, 2), (237, 4), (142, 10)])
+async def test_the_oldest_exchanges_go_first_and_whole(window: int, lost: int) -> None:
+    assert await fit(window) == Fit(4, lost)
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("window", "lost"), [(201, 2), (178, 2), (177, 4), (100, 10)])
-async def test_then_the_oldest_exchanges_go_whole(window: int, lost: int) -> None:
-    assert await fit(window) == Fit(1, lost)
-
-
-@pytest.mark.anyio
-async def test_the_last_passage_goes_before_the_question_does() -> None:
-    assert await fit(80) == Fit(0, 10)
+@pytest.mark.parametrize(("window", "kept"), [(141, 3), (121, 2), (101, 1), (81, 0)])
+async def test_then_the_worst_passages_go_and_never_the_question(window: int, kept: int) -> None:
+    assert await fit(window) == Fit(kept, 10)
 
 
 @pytest.mark.anyio
@@ -63,8 +58,8 @@ async def test_no_window_is_ever_passed_and_nothing_is_given_up_in_vain() -> Non
         found = await fit(window)
 
         assert size(found) + 50 <= window
-        more = [Fit(found.passages + 1, 0)] if found.passages < 4 and not found.turns_lost else []
-        more += [Fit(found.passages, found.turns_lost - 2)] if found.turns_lost else []
+        more = [Fit(found.passages + 1, 10)] if found.passages < 4 else []
+        more += [Fit(4, found.turns_lost - 2)] if found.passages == 4 and found.turns_lost else []
         assert all(size(each) + 50 > window for each in more)
 
 
