@@ -15,16 +15,18 @@ from documents.errors import SourcesUnknown
 from documents.index import Index
 from documents.keywords import keywords_of
 from documents.vectors import unit
-from documents.words import Word, asked, words_of
+from documents.words import Word, asked, beginnings, words_of
 from storage.script import Database, Query, Rows, Script, places
 
 _NEAREST = 50  # passages that the vectors propose
 _HOLDING = 50  # passages that the words propose
 _WORDS = 32  # of a question, looked for
-BOOST = 0.2
+BOOST = 0.3
 """What all words of a question add to a likeness: exact names and codes win, prose keeps the order of its meaning."""
+CHANCE = 1.5
+"""The power of the share of the words: one word of five is often there by chance, and adds less than a fifth."""
 COMPANY = 0.3
-"""What the best passages of its document add to a passage; this and `BOOST` were chosen by `make eval`."""
+"""What the best passages of its document add to a passage; this, `BOOST` and `CHANCE` were chosen by `make eval`."""
 CODES = 0.5
 """What all codes of a question add: whoever writes REF-2024/017 wants no other, however near it is in meaning."""
 _CODE = 3  # how many times a code counts among the words
@@ -83,9 +85,12 @@ class _Weights:
         return held / len(self._codes) if held else 0.0
 
     def share(self, terms: frozenset[str]) -> float:
-        """Return how much of the question a passage holds, from 0 to 1."""
+        """Return how much of the question a passage holds, from 0 to 1; a word that begins alike counts as well."""
+        begun = beginnings(terms)
         return sum(
-            weight for word, weight in zip(self._words, self.of, strict=True) if not terms.isdisjoint(word.terms)
+            weight
+            for word, weight in zip(self._words, self.of, strict=True)
+            if not (terms.isdisjoint(word.terms) and begun.isdisjoint(word.beginnings))
         )
 
 
@@ -204,7 +209,7 @@ def _hit(row: tuple[Any, ...], cosine: float, weights: _Weights, boost: float | 
     # Who asks by the name of a document finds its passages.
     terms = frozenset(words.split()) | _terms(name)
     share = weights.share(terms)
-    score = share if boost is None else (cosine + boost * share + CODES * weights.codes(terms)) / (1 + boost)
+    score = share if boost is None else (cosine + boost * share**CHANCE + CODES * weights.codes(terms)) / (1 + boost)
     return Hit(document_id, name, Passage(number, heading, text, tokens), score)
 
 
