@@ -2,7 +2,7 @@
 
 An encoder of sentences, as the embedded one is, makes the mean of a long text: one sentence of five that answers a
 question hardly turns it. So a passage is found by its whole, and what is found is ordered by its best sentence and by
-its best few sentences as well. For the same reason the vector of a few is near the mean of theirs: it is not asked for.
+its best two in a row as well. For the same reason the vector of two is near the mean of theirs: it is not asked for.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ PART = 25
 """From so many characters on a part is long enough; shorter sentences and lines are joined with the next."""
 MOST_PARTS = 32
 """The rest of a passage that has more, such as a long list, counts in the whole alone."""
-RUN = 4
+RUN = 2
 """So many parts in a row are compared together as well; this and `PART` were chosen by `make eval`."""
 _MOST = 127  # of a signed byte
 

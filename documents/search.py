@@ -18,15 +18,13 @@ from documents.vectors import unit
 from documents.words import Word, asked, beginnings, words_of
 from storage.script import Database, Query, Rows, Script, places
 
-_NEAREST = 50  # passages that the vectors propose
+_NEAREST = 100  # passages that the vectors propose
 _HOLDING = 50  # passages that the words propose
 _WORDS = 32  # of a question, looked for
-BOOST = 0.3
+BOOST = 0.2
 """What all words of a question add to a likeness: exact names and codes win, prose keeps the order of its meaning."""
-CHANCE = 1.5
-"""The power of the share of the words: one word of five is often there by chance, and adds less than a fifth."""
 COMPANY = 0.3
-"""What the best passages of its document add to a passage; this, `BOOST` and `CHANCE` were chosen by `make eval`."""
+"""What the best passages of its document add to a passage; this and `BOOST` were chosen by `make eval`."""
 CODES = 0.5
 """What all codes of a question add: whoever writes REF-2024/017 wants no other, however near it is in meaning."""
 _CODE = 3  # how many times a code counts among the words
@@ -209,7 +207,7 @@ def _hit(row: tuple[Any, ...], cosine: float, weights: _Weights, boost: float | 
     # Who asks by the name of a document finds its passages.
     terms = frozenset(words.split()) | _terms(name)
     share = weights.share(terms)
-    score = share if boost is None else (cosine + boost * share**CHANCE + CODES * weights.codes(terms)) / (1 + boost)
+    score = share if boost is None else (cosine + boost * share + CODES * weights.codes(terms)) / (1 + boost)
     return Hit(document_id, name, Passage(number, heading, text, tokens), score)
 
 

@@ -21,7 +21,7 @@ from storage.script import Database, Query, Script
 from storage.sqlite import Sqlite
 
 HERE = Path(__file__).resolve().parent
-SETS = {"tuned": "questions.toml", "held out": "held_out.toml"}
+SETS = {"tuned": "questions.toml", "held out": "held_out.toml", "unseen": "unseen.toml"}
 FILES = sorted((HERE / "documents").iterdir())
 PROJECT = "proj-default"
 MODEL = "use-multilingual-v3"

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from eval.corpus import Corpus, Question, corpora
 from eval.halves import halves
-from eval.ranks import GOAL, TOP, Figures, Ranks, by_meaning, by_words, figures, ours
+from eval.ranks import GOALS, TOP, Figures, Ranks, by_meaning, by_words, figures, ours
 
 RANKERS = {"dense alone": by_meaning, "keywords alone": by_words, "ours": ours}
 KINDS = ("literal", "code", "paraphrase", "cross-lingual")
@@ -30,8 +30,8 @@ async def _run(given: argparse.Namespace) -> int:
         async with corpora(Path(folder)) as sets:
             top_3 = {name: await _judge(name, made, given) for name, made in sets.items()}
     for name, found in top_3.items():
-        print(f"{name}: ours finds {found:.3f} among the first three; {GOAL} is asked for")
-    return 0 if min(top_3.values()) >= GOAL else 1
+        print(f"{name}: ours finds {found:.3f} among the first three; {GOALS[name]} is the least")
+    return 0 if all(found >= GOALS[name] for name, found in top_3.items()) else 1
 
 
 async def _judge(name: str, made: Corpus, given: argparse.Namespace) -> float:
@@ -49,7 +49,7 @@ async def _judge(name: str, made: Corpus, given: argparse.Namespace) -> float:
 
 def _table(asked: Sequence[Question], ranks: dict[str, Ranks]) -> Iterator[str]:
     yield f"{'':15} {'':15} {'n':>3} {'top-1':>6} {'top-3':>6} {'MRR':>6}"
-    for kind in ("all", *KINDS):
+    for kind in ("all", *sorted({question.kind for question in asked}, key=KINDS.index)):
         for name, found in ranks.items():
             pairs = zip(found, asked, strict=True)
             chosen = [rank for rank, question in pairs if kind in ("all", question.kind)]

@@ -3,7 +3,7 @@
 import pytest
 
 from eval.corpus import SETS, corpora, questions
-from eval.ranks import GOAL, by_meaning, by_words, figures, ours
+from eval.ranks import GOALS, by_meaning, by_words, figures, ours
 
 
 @pytest.fixture
@@ -15,15 +15,15 @@ def anyio_backend() -> str:
 def test_half_of_the_questions_are_not_in_the_words_of_their_document(name):
     asked = questions(name)
 
-    assert len(asked) >= 48
+    assert len(asked) >= 40
     assert len({question.document for question in asked}) >= 14
     assert sum(question.kind in {"paraphrase", "cross-lingual"} for question in asked) >= len(asked) / 2
 
 
-def test_held_out_questions_are_others():
-    tuned, held_out = (questions(name) for name in SETS)
+def test_no_question_is_in_two_sets():
+    asked = [question.question for name in SETS for question in questions(name)]
 
-    assert not {question.question for question in tuned} & {question.question for question in held_out}
+    assert len(set(asked)) == len(asked)
 
 
 @pytest.mark.anyio
@@ -34,6 +34,6 @@ async def test_right_passage_is_among_the_first_three(tmp_path):
             for name, made in sets.items()
         }
 
-    for both, dense, words in found.values():
-        assert both.top_3 >= GOAL
+    for name, (both, dense, words) in found.items():
+        assert both.top_3 >= GOALS[name]
         assert both.mrr > max(dense.mrr, words.mrr)
