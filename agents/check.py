@@ -68,6 +68,6 @@ def _checked(claims: tuple[Claim, ...], passages: int) -> Check:
     """Return the check; a claim that names no passage which was given is not supported, whatever is said of it."""
     held: list[Claim] = []
     for claim in claims:
-        named = tuple(number for number in claim.passages if 1 <= number <= passages)
+        named = tuple(dict.fromkeys(number for number in claim.passages if 1 <= number <= passages))
         held.append(Claim(claim.claim, claim.supported and bool(named), named))
     return Check(all(claim.supported for claim in held) if held else None, tuple(held))

@@ -12,13 +12,17 @@ LONGEST_NAME = 120  # characters of a document's name or heading that a prompt r
 EMPTY = "(no passage was found)"
 
 # Characters without a look of their own, by which text is hidden or turned round (Unicode TR 36): bidirectional
-# controls, tag characters, and control characters but for tab and line feed.
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+# controls, tag characters, variation selectors, and control characters but for tab and line feed.
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f\xad\u034f\u061c\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 # Engines parse the control tokens of chat templates in any text (llama.cpp among them): <|im_start|>, </s>,
 # <start_of_turn>. All open like a tag, some families' with characters of full width; "a < b", "<=" and "<-" do not.
-TAG = re.compile("[<\uff1c](?=[^\\s=-])")
-# Those of the Mistral and Llama 2 families stand in brackets: [INST], [/INST], [TOOL_CALLS], [gMASK].
-BRACKETED = re.compile(r"\[(/?[A-Za-z_]*[A-Z]{2}[A-Za-z_]*)\]")
+TAG = re.compile("[<\ufe64\uff1c](?=[^\\s=-])")
+# Those of other families stand in brackets: [INST], [/INST], [TOOL_CALLS], [gMASK], [UNUSED_TOKEN_146]. None is as long
+# as 40 characters, and without a limit a long word behind a bracket would take the square of its length to read.
+BRACKETED = re.compile(r"\[(/?(?=\w{0,38}[A-Z]{2})\w{2,40})\]", re.ASCII)
 CITATION = re.compile(r"\[\s*(\d{1,4}(?:\s*[,;-]\s*\d{1,4})*)\s*\]")
 DEFUSED_TAG = "\u2039"  # looks like the sign that it stands for
 QUOTES = str.maketrans({'"': "'", ">": "\u203a"})

@@ -10,6 +10,7 @@ from agents.errors import ModelUnavailable, ProviderError
 from agents.fence import Fence, Numbered
 from agents.window import Window
 from documents.document import Hit
+from documents.errors import EmbeddingFailed
 from pricing_tables.model import Model
 
 # Eight passages of about 250 tokens hold what most questions need; models lose what stands in the middle of more
@@ -19,8 +20,9 @@ MOST_PASSAGE_TOKENS = 2_000
 # The embedded models read 160 tokens a second on two idle cores: more would wait longer than anyone does.
 MOST_EMBEDDED_PASSAGES = 3
 MOST_EMBEDDED_PASSAGE_TOKENS = 600
-# Embeddings models read 8,191 tokens at most (OpenAI) or a few hundred words (the embedded one): of a long message,
-# the beginning and the end say what is wanted.
+# Embeddings models read 8,191 tokens at most (OpenAI) or a few hundred words (the embedded one), and the words of
+# 200,000 characters would hold up the event loop for up to two seconds: of a long message, the beginning and the end
+# say what is wanted.
 LONGEST_QUESTION = 4_000
 # What a passage that has no number yet is counted with: no number that a request reaches has more digits.
 UNNUMBERED = 99
@@ -121,8 +123,17 @@ class Reading:
             StorageDown: The documents cannot be read now.
 
         """
-        vectors = await self._vectors([_shortened(question) for question in questions])
-        return [await self._search(each, vector, limit) for each, vector in zip(questions, vectors, strict=True)]
+        sought = [_shortened(question) for question in questions]
+        vectors = await self._vectors(sought)
+        return [await self._found(each, vector, limit) for each, vector in zip(sought, vectors, strict=True)]
+
+    async def _found(self, question: str, vector: bytes | None, limit: int) -> list[Hit]:
+        try:
+            return await self._search(question, vector, limit)
+        except EmbeddingFailed:
+            # The model's answer to a text without a word that it knows may be no direction at all.
+            self.warn("retrieval-keywords-only")
+            return await self._search(question, None, limit)
 
     async def _vectors(self, questions: Sequence[str]) -> Sequence[bytes | None]:
         try:

@@ -92,8 +92,14 @@ async def _composed(task: Task, plan: Plan, reading: Reading, models: Provider) 
         prompt = await _part(task, part, needed, passages[id(part)], len(parts), reading)
         return await whole(prompt, models)
 
-    findings = await side_by_side(parts, answer)
-    return await _composition(task, parts, findings, best_of(found, task.model), reading)
+    best = best_of(found, task.model)
+    try:
+        findings = await side_by_side(parts, answer)
+    except PromptTooLong:
+        # A part is longer than the plan was allowed to make it: the question itself may still fit.
+        reading.warn("findings-dropped")
+        return await straight(task, reading, best)
+    return await _composition(task, parts, findings, best, reading)
 
 
 async def _part(

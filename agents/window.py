@@ -14,6 +14,11 @@ from pricing_tables.model import Model
 ANSWER_SHARE = 4
 
 
+def most_output(model: Model, most: int) -> int:
+    """Return how many tokens an answer may have where the caller said nothing: `most`, or its share of the window."""
+    return max(1, min(most, model.context_window // ANSWER_SHARE))
+
+
 class Counter(Protocol):
     """Counts what a model reads."""
 
@@ -47,7 +52,7 @@ class Window:
 
     def room(self, model: Model, max_tokens: int | None) -> int:
         """Return how many tokens are kept free for the answer."""
-        return max_tokens or min(self._most_output, model.context_window // ANSWER_SHARE)
+        return max_tokens or most_output(model, self._most_output)
 
     async def fit(self, model: Model, room: int, history: Sequence[Message], passages: int, build: Build) -> Fit:
         """Return the most that fits: passages go first, worst first, but for one; then turns; then the last passage.

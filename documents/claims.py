@@ -20,7 +20,7 @@ _READY = f"""
            {_NO_MORE_TRIES} WHERE id = ?
 """  # noqa: S608 - constants
 _FAILED = f"UPDATE documents SET state = 'failed', error = ?, upload = NULL, {_NO_MORE_TRIES} WHERE id = ?"  # noqa: S608 - constants
-_LATER = f"UPDATE documents SET error = ?, due_ns = ?, {_FREE} WHERE id = ? AND claimed_by = ?"  # noqa: S608 - constants
+_LATER = f"UPDATE documents SET error = ?, due_ns = ?, tries = ?, {_FREE} WHERE id = ? AND claimed_by = ?"  # noqa: S608 - constants
 _BACK = f"UPDATE documents SET tries = tries - 1, {_FREE} WHERE id = ? AND claimed_by = ?"  # noqa: S608 - constants
 _RENEW = "UPDATE documents SET claimed_until_ns = ? WHERE id = ? AND claimed_by = ? RETURNING id"
 
@@ -120,9 +120,9 @@ def given_back(held: Claim) -> Script[None]:
     yield Query(_BACK, (held.id, held.token))
 
 
-def put_off(held: Claim, reason: str, due_ns: int) -> Script[None]:
-    """Try again later."""
-    yield Query(_LATER, (reason, due_ns, held.id, held.token))
+def put_off(held: Claim, reason: str, due_ns: int, tries: int) -> Script[None]:
+    """Try again later; `tries` is how many are counted so far."""
+    yield Query(_LATER, (reason, due_ns, tries, held.id, held.token))
 
 
 def made_ready(held: Claim, tokens: int | None, passages: int | None, indexed_by: str | None) -> Script[None]:

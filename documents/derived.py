@@ -45,10 +45,9 @@ class Vectors(Protocol):
 
 
 class Indexed(Struct, frozen=True):
-    """A passage, the words that it is found by, and its vectors; None where there are no embeddings."""
+    """A passage and its vectors; None where there are no embeddings."""
 
     passage: Passage
-    words: str
     vector: Meaning | None
 
 
@@ -57,7 +56,7 @@ def added(document_id: str, batch: Sequence[Indexed], vectors: Vectors) -> Scrip
     values: list[str | int] = []
     for entry in batch:
         passage = entry.passage
-        values += (document_id, passage.number, passage.heading, passage.text, entry.words, passage.tokens)
+        values += (document_id, passage.number, passage.heading, passage.text, passage.words, passage.tokens)
     rows = yield Query(_INSERT.format(",".join([_ROW] * len(batch))), tuple(values))
     ids = {number: row_id for row_id, number in rows}
     known = [(ids[entry.passage.number], entry.vector) for entry in batch if entry.vector is not None]

@@ -19,7 +19,7 @@ def desk(folder: Path, owner: str) -> Generator[Path]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _clear(folder)
     unnamed, own = folder / f".{owner}", folder / owner
-    unnamed.mkdir(mode=0o700)
+    unnamed.mkdir(mode=0o700, exist_ok=True)  # left by a try that the disk stopped
     descriptor = os.open(unnamed, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

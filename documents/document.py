@@ -40,13 +40,15 @@ class Passage(Struct, frozen=True):
     """A part of a document, small enough to be searched and cited.
 
     `number` counts from 1 in the order of the document; `heading` is the path of titles above it, `A > B`, maybe empty.
-    `tokens` are those of the text, by the vocabulary o200k_base.
+    `tokens` are those of the text, by the vocabulary o200k_base. `words` are those that a search by keywords looks for;
+    they are told by whoever cuts the passage, and left out where it is shown.
     """
 
     number: int
     heading: str
     text: str
     tokens: int
+    words: str = ""
 
 
 class Hit(Struct, frozen=True):

@@ -51,3 +51,7 @@ class EmbeddingFailed(DocumentError):
 
 class EmbeddingRefused(EmbeddingFailed):
     """The embeddings of this text will not be had: another try would end the same way."""
+
+
+class EmbeddingDelayed(EmbeddingFailed):
+    """The embeddings of a text must wait."""

@@ -27,11 +27,11 @@ from documents.derived import Vectors
 from documents.desk import desk
 from documents.documents import erase
 from documents.embed import Booking
-from documents.errors import DocumentError, EmbeddingFailed, EmbeddingRefused, ParserDown, Unreadable
+from documents.errors import DocumentError, EmbeddingDelayed, EmbeddingFailed, EmbeddingRefused, ParserDown, Unreadable
 from documents.making import Maker
 from documents.reader import Reader
 from documents.uploads import drop, dropped, sweep
-from storage.errors import StorageDown, UnitRefused
+from storage.errors import StorageDown, StorageError, UnitRefused
 from storage.script import Database, Script
 
 _NS = 10**9
@@ -108,17 +108,24 @@ class Ingest:
         self._some_stale = False
 
     async def run(self) -> None:
-        """Work until cancelled; what was begun is given back then.
+        """Work until cancelled; what was begun is given back then. A disk that takes no folder is waited for."""
+        told = False
+        while True:
+            try:
+                with desk(self._folder, self._owner) as own:
+                    await self._work_at(own)
+            except OSError as cause:
+                # What else the gateway does needs no folder: this must not end it.
+                if not told:
+                    _log.error("documents wait: there is no folder to read them in (%s)", cause.strerror)
+                told = True
+            await asyncio.sleep(self._pace.poll_s)
 
-        Raises:
-            OSError: There is no folder for uploads.
-
-        """
-        with desk(self._folder, self._owner) as own:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._pace.at_once):
-                    group.create_task(self._work(own))
-                group.create_task(self._tidy())
+    async def _work_at(self, own: Path) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._pace.at_once):
+                group.create_task(self._work(own))
+            group.create_task(self._tidy())
 
     def wake(self) -> None:
         """Look for work now."""
@@ -137,7 +144,7 @@ class Ingest:
 
     async def _next(self) -> Claim | None:
         """Claim a document: one that waits, or else one whose vectors are of another model."""
-        with suppress(StorageDown):
+        with suppress(StorageError):
             if held := await self._claim(PROCESSING):
                 self._turn = held.document.project_id
                 return held
@@ -169,20 +176,20 @@ class Ingest:
             if not work.done():
                 work.cancel()
                 await asyncio.wait([work])
-                with suppress(StorageDown):
+                with suppress(StorageError):
                     await self._database.write(lambda: given_back(held))
 
     async def _answer_for(self, held: Claim, defect: BaseException | None) -> None:
         """Go on after a defect of ours: it must not end the gateway, nor be hidden."""
         if defect is not None:
             _log.error("document %s could not be worked on", held.id, exc_info=defect)
-            with suppress(ClaimLost, StorageDown):
+            with suppress(ClaimLost, StorageError):
                 await self._put_off(held, _DEFECT)
 
     async def _renew(self, held: Claim) -> bool:
         try:
             return await self._database.write(lambda: renewed(held, self._until_ns()))
-        except StorageDown:
+        except StorageError:
             # Whether it is lost is seen at the next write.
             return True
 
@@ -192,6 +199,8 @@ class Ingest:
                 await self._make(held, own)
             except (Unreadable, EmbeddingRefused, UnitRefused) as cause:
                 await self._refuse(held, _reason(cause))
+            except EmbeddingDelayed as cause:
+                await self._wait(held, _reason(cause))
             except (EmbeddingFailed, ParserDown, StorageDown, OSError) as cause:
                 await self._put_off(held, _reason(cause))
         except (ClaimLost, StorageDown):
@@ -199,10 +208,11 @@ class Ingest:
             _log.debug("document %s was left to others", held.id)
 
     async def _make(self, held: Claim, own: Path) -> None:
-        if held.tries > MOST_TRIES:
-            await self._refuse(held, held.error or _INTERRUPTED)
-        elif held.document.state == "ready":
+        if held.document.state == "ready":
+            # However often that was in vain: it has passages, and will have vectors once they can be had.
             await self._maker.embed_anew(held)
+        elif held.tries > MOST_TRIES:
+            await self._refuse(held, held.error or _INTERRUPTED)
         else:
             await self._maker.make(held, own)
 
@@ -211,6 +221,11 @@ class Ingest:
             await self._refuse(held, reason)
         else:
             await self._later(held, reason, self._pace.pause_after(held.tries))
+
+    async def _wait(self, held: Claim, reason: str) -> None:
+        """Try again however often that was: a project that sends more than its limits let in loses nothing by it."""
+        tries = min(held.tries, MOST_TRIES // 2)
+        await self._later(held, reason, self._pace.pause_after(tries), tries)
 
     async def _refuse(self, held: Claim, reason: str) -> None:
         if held.document.state == "ready":
@@ -221,14 +236,14 @@ class Ingest:
         if await self._database.write(lambda: _failed(held, reason)) and held.upload is not None:
             await drop(self._database, held.upload)
 
-    async def _later(self, held: Claim, reason: str, seconds: float) -> None:
-        due_ns = self._database.clock_ns() + int(seconds * _NS)
-        await self._database.write(lambda: put_off(held, reason, due_ns))
+    async def _later(self, held: Claim, reason: str, seconds: float, tries: int | None = None) -> None:
+        due_ns, counted = self._database.clock_ns() + int(seconds * _NS), held.tries if tries is None else tries
+        await self._database.write(lambda: put_off(held, reason, due_ns, counted))
 
     async def _tidy(self) -> None:
         """Now and then, end the deletions of the dead, remove abandoned uploads and look for old vectors."""
         while True:
-            with suppress(StorageDown):
+            with suppress(StorageError):
                 while held := await self._claim(DELETING):
                     await erase(self._database, held.id, held.upload, self._vectors)
                 await sweep(self._database)

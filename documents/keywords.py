@@ -11,13 +11,22 @@ from storage.sqlite import Sqlite
 
 COMMON = 300
 """From so many passages on a word is common: no more are looked at, and how many more there are is not asked."""
+FEW = 2_000
+"""So many passages are read one by one where the index of words would show those of every project first."""
 
 
 class Keywords(Protocol):
-    """Finds the passages that hold a word."""
+    """Finds the passages that hold words."""
 
-    def holding(self, word: Word, document_ids: Sequence[str]) -> Script[list[int]]:
-        """Return the ids of the first passages of these documents that hold a word, no more than `COMMON`."""
+    def holding(self, words: Sequence[Word], document_ids: Sequence[str], passages: int) -> Script[list[list[int]]]:
+        """Return for each word the ids of the first passages that hold it, no more than `COMMON`.
+
+        Args:
+            words: Of a question.
+            document_ids: No passage of another document is found.
+            passages: How many these documents have.
+
+        """
         ...
 
 
@@ -35,12 +44,24 @@ class SqliteKeywords:
         ORDER BY passage_words.rowid LIMIT ?
     """
 
-    def holding(self, word: Word, document_ids: Sequence[str]) -> Script[list[int]]:
-        """Return the ids of the first passages that hold a word."""
-        # Terms are letters and digits; in quotes none of them is an operator.
-        match = " OR ".join(f'"{term}"' for term in word.terms)
-        rows = yield Query(self._SQL, (match, msgspec.json.encode(document_ids).decode(), COMMON))
-        return [passage_id for (passage_id,) in rows]
+    _WORDS = """
+        SELECT id, words FROM passages WHERE document_id IN (SELECT value FROM json_each(?)) ORDER BY id
+    """
+
+    def holding(self, words: Sequence[Word], document_ids: Sequence[str], passages: int) -> Script[list[list[int]]]:
+        """Return for each word the ids of the first passages that hold it."""
+        within = msgspec.json.encode(document_ids).decode()
+        if passages <= FEW:
+            rows = yield Query(self._WORDS, (within,))
+            known = [(passage_id, frozenset(own.split())) for passage_id, own in rows]
+            return [[found for found, terms in known if not terms.isdisjoint(word.terms)][:COMMON] for word in words]
+        holding: list[list[int]] = []
+        for word in words:
+            # Terms are letters and digits; in quotes none of them is an operator.
+            match = " OR ".join(f'"{term}"' for term in word.terms)
+            rows = yield Query(self._SQL, (match, within, COMMON))
+            holding.append([passage_id for (passage_id,) in rows])
+        return holding
 
 
 class PostgresKeywords:
@@ -55,7 +76,16 @@ class PostgresKeywords:
         LIMIT ?
     """
 
-    def holding(self, word: Word, document_ids: Sequence[str]) -> Script[list[int]]:
-        """Return the ids of the first passages that hold a word."""
-        rows = yield Query(self._SQL, (" ".join(word.terms), ",".join(document_ids), COMMON))
-        return [passage_id for (passage_id,) in rows]
+    def holding(
+        self,
+        words: Sequence[Word],
+        document_ids: Sequence[str],
+        passages: int,  # noqa: ARG002 - the server's own planner knows what is few
+    ) -> Script[list[list[int]]]:
+        """Return for each word the ids of the first passages that hold it."""
+        within = ",".join(document_ids)
+        holding: list[list[int]] = []
+        for word in words:
+            rows = yield Query(self._SQL, (" ".join(word.terms), within, COMMON))
+            holding.append([passage_id for (passage_id,) in rows])
+        return holding

@@ -18,7 +18,6 @@ from storage.errors import StorageDown
 from storage.script import Database, Query, Script
 
 Batch = Sequence[tuple[int, Meaning]]
-_BREATH_S = 0.001
 _NOT_INDEXED = "UPDATE documents SET indexed_by = NULL WHERE id = ?"
 
 
@@ -122,8 +121,8 @@ class Maker:
         self, embedder: Embedder | None, document: Document, passages: Sequence[Passage]
     ) -> list[Indexed]:
         if embedder is None:
-            return await _rows(passages, [None] * len(passages))
-        return await _rows(passages, await embedded(embedder, document.name, passages))
+            return [Indexed(passage, None) for passage in passages]
+        return list(map(Indexed, passages, await embedded(embedder, document.name, passages)))
 
     def _more(self, held: Claim, batch: Sequence[Indexed]) -> Script[None]:
         yield from mine(held)()
@@ -147,16 +146,3 @@ class Maker:
 def _append(path: Path, chunk: bytes) -> None:
     with path.open("ab") as file:
         file.write(chunk)
-
-
-async def _rows(passages: Sequence[Passage], vectors: Sequence[Meaning | None]) -> list[Indexed]:
-    # The stemmers take a while to import, and no process needs them before it has a document.
-    from documents.words import words_of  # noqa: PLC0415
-
-    rows: list[Indexed] = []
-    for passage, vector in zip(passages, vectors, strict=True):
-        words = words_of(f"{passage.heading}\n{passage.text}")
-        rows.append(Indexed(passage, words, vector))
-        # A passage takes a millisecond, and requests go between; a thread would keep the interpreter from them longer.
-        await asyncio.sleep(_BREATH_S)
-    return rows

@@ -8,11 +8,12 @@ from documents.vectors import WIDTH, numbers_of
 from storage.script import Database, Query, Script, Write
 from storage.statement import delete_from
 
-# Plain storage keeps up to 4,000 dimensions in the row: the search reads every one, and fetching them from aside would
-# cost more than comparing them. There is no approximate index: what it finds would depend on what else is stored.
+# Main storage keeps up to 4,000 dimensions in the row, and more aside: the search reads every one, and fetching them
+# from there would cost more than comparing them. There is no approximate index: what it finds would depend on what
+# else is stored.
 _TABLE = """
     CREATE TABLE IF NOT EXISTS passage_vectors (
-        passage_id BIGINT PRIMARY KEY, document_id TEXT NOT NULL, embedding halfvec STORAGE PLAIN NOT NULL,
+        passage_id BIGINT PRIMARY KEY, document_id TEXT NOT NULL, embedding halfvec STORAGE MAIN NOT NULL,
         parts BYTEA STORAGE EXTERNAL NOT NULL)
 """
 _BY_DOCUMENT = "CREATE INDEX IF NOT EXISTS passage_vectors_by_document ON passage_vectors (document_id)"

@@ -77,6 +77,11 @@ class _Weights:
         self._words = words
         self._codes = [word for word, count in zip(words, counts, strict=True) if word.code and count]
 
+    @property
+    def has_codes(self) -> bool:
+        """Whether any code of the question is anywhere."""
+        return bool(self._codes)
+
     def codes(self, terms: frozenset[str]) -> float:
         """Return how many of the question's codes a passage holds, from 0 to 1; one that is nowhere is passed over."""
         held = sum(not terms.isdisjoint(word.terms) for word in self._codes)
@@ -159,7 +164,7 @@ class Library:
 
         """
         words = asked(question, _WORDS)
-        holding = await self._database.read(lambda: self._holding(words, scope.document_ids))
+        holding = await self._database.read(lambda: self._keywords.holding(words, scope.document_ids, scope.passages))
         weights = _Weights(words, [len(ids) for ids in holding], scope.passages)
         proposed = _proposed(holding, weights.of)
         cosines: dict[int, float] = {}
@@ -172,13 +177,6 @@ class Library:
         hits = [_hit(row, cosines.get(row[0], 0.0) if row[2] == same else 0.0, weights, boost) for row in rows]
         found = in_company([hit for hit in hits if hit.score > 0])
         return sorted(found, key=lambda hit: (-hit.score, hit.document_id, hit.passage.number))[:limit]
-
-    def _holding(self, words: Sequence[Word], document_ids: Sequence[str]) -> Script[list[list[int]]]:
-        holding: list[list[int]] = []
-        for word in words:
-            ids = yield from self._keywords.holding(word, document_ids)
-            holding.append(ids)
-        return holding
 
 
 def in_company(hits: Sequence[Hit]) -> list[Hit]:
@@ -206,9 +204,12 @@ def _hit(row: tuple[Any, ...], cosine: float, weights: _Weights, boost: float | 
     _, document_id, _, name, number, heading, text, tokens, words = row
     # Who asks by the name of a document finds its passages.
     terms = frozenset(words.split()) | _terms(name)
-    share = weights.share(terms)
-    score = share if boost is None else (cosine + boost * share + CODES * weights.codes(terms)) / (1 + boost)
-    return Hit(document_id, name, Passage(number, heading, text, tokens), score)
+    score = weights.share(terms)
+    if boost is not None:
+        codes = CODES if weights.has_codes else 0.0
+        score = (cosine + boost * score + codes * weights.codes(terms)) / (1 + boost + codes)
+    # Vectors that are kept in half the bits are a little longer than one.
+    return Hit(document_id, name, Passage(number, heading, text, tokens), min(score, 1.0))
 
 
 @lru_cache(maxsize=4096)

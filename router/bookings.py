@@ -4,13 +4,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
-from accounts.errors import AccountError, BudgetSpent, FootprintUnknown
+from accounts.errors import AccountError, BudgetSpent, FootprintUnknown, ProjectUnknown, RateExceeded, TooManyRunning
 from accounts.gate.gate import Hold
+from accounts.projects import Projects
 from agents.errors import ModelUnavailable, PromptRefused, ProviderError
 from agents.providers.models import Models
 from documents.document import Document
 from documents.embed import Embedder
-from documents.errors import EmbeddingFailed, EmbeddingRefused
+from documents.errors import EmbeddingDelayed, EmbeddingFailed, EmbeddingRefused
 from metering.bound import Size
 from metering.ledger import Admission
 from metering.meter import Books, Meter
@@ -35,16 +36,23 @@ class Bookings:
         books: Where the rows go.
         gate: Says whether limits and budgets let a document in.
         models: Returns the provider of one row, which counts on its meter and is covered by its hold.
+        projects: Those there are: on one that is archived nothing is booked any more.
 
     """
 
     def __init__(
-        self, model: Model, books: Books, gate: Turnstile, models: Callable[[Meter, Hold | None], Models]
+        self,
+        model: Model,
+        books: Books,
+        gate: Turnstile,
+        models: Callable[[Meter, Hold | None], Models],
+        projects: Projects,
     ) -> None:
         self._model = model
         self._books = books
         self._gate = gate
         self._models = models
+        self._projects = projects
 
     @property
     def model(self) -> str:
@@ -56,7 +64,7 @@ class Bookings:
         """Open the row of one document; it is settled when the context ends, however it ends.
 
         Raises:
-            EmbeddingRefused: A budget does not cover it.
+            EmbeddingRefused: A budget does not cover it, or its project is archived.
             EmbeddingFailed: A limit or an outage stands in the way for now.
 
         """
@@ -87,8 +95,12 @@ class Bookings:
             key_id=document.key_id,
         )
         try:
+            if not self._projects.is_known_open(document.project_id):
+                await self._projects.check_open(document.project_id)
             # How many tokens follow is not known: each call is held for when it comes.
             return await self._gate.let_in_call(admission, self._model, Size(self._model.name, 1, 0), meter)
+        except ProjectUnknown as cause:
+            raise EmbeddingRefused("its project is archived") from cause
         except FORESEEN as cause:
             raise failed(cause) from cause
 
@@ -119,8 +131,8 @@ def failed(cause: Exception) -> EmbeddingFailed:
             return EmbeddingRefused("the embeddings model is not available on this gateway")
         case ProviderError():
             return EmbeddingFailed("the provider of the embeddings model failed")
-        case AccountError():
-            return EmbeddingFailed("a limit is reached for now")
+        case RateExceeded() | TooManyRunning():
+            return EmbeddingDelayed("a limit is reached for now")
         case _:
             return EmbeddingFailed("the books cannot be reached now")
 

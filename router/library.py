@@ -1,6 +1,5 @@
 """The documents floor as a process opens it: what takes documents in, makes them ready and finds them."""
 
-from asyncio import Semaphore
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -13,11 +12,11 @@ from documents.ingest import Ingest
 from documents.parsing.parser import Parser
 from documents.search import Library
 from router.ground import Ground, tokenizers_of
+from router.places import Places
 from router.settings import Settings
 
 FOLDER = "uploads"  # in the data folder: what is being read
 BYTES_PER_MB = 1_000_000
-MOST_AT_ONCE = 64  # uploads of a process, each of which holds a megabyte or two
 
 
 class Holdings(Struct, frozen=True, kw_only=True):
@@ -35,7 +34,7 @@ class Holdings(Struct, frozen=True, kw_only=True):
     documents: Documents
     library: Library | None
     most_bytes: int
-    places: Semaphore
+    places: Places
     run: Callable[[], Awaitable[None]]
 
 
@@ -59,6 +58,6 @@ async def holdings_of(settings: Settings, ground: Ground, booking: Booking | Non
         documents=Documents(database, index, most=settings.project_max_documents, arrived=ingest.wake),
         library=None if booking is None else Library(database, index, booking.model),
         most_bytes=settings.document_max_mb * BYTES_PER_MB,
-        places=Semaphore(MOST_AT_ONCE),
+        places=Places(),
         run=ingest.run,
     )

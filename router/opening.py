@@ -21,6 +21,7 @@ from accounts.limits.limits import Limits
 from accounts.limits.process_rates import ProcessRates
 from accounts.limits.rates import FallingBack, Rates
 from accounts.limits.rates_store import sweep_rates
+from accounts.projects import Projects
 from agents.counting import Counter
 from agents.providers.models import Models
 from agents.window import Window
@@ -94,7 +95,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     gate = _gate(settings, ground, tenancy, writer, limits, stack)
     books = await _books(house, ground, writer, stack)
     turnstile = _turnstile(house, gate, ground)
-    holdings = await holdings_of(settings, ground, bookings_of(house, books, turnstile), stack)
+    holdings = await holdings_of(settings, ground, bookings_of(house, books, turnstile, tenancy.projects), stack)
     # Begun last, so ended first: what it works on is given back while all that it rests on is still open.
     await _keep_running((holdings.run,), stack)
     return Opened(
@@ -221,11 +222,11 @@ def _readings(house: House, opened: Opened) -> Readings:
     return Readings(opened.library, house.embeddings, window, checks=house.settings.v1_check == "on")
 
 
-def bookings_of(house: House, books: Books, turnstile: Turnstile) -> Bookings | None:
+def bookings_of(house: House, books: Books, turnstile: Turnstile, projects: Projects) -> Bookings | None:
     """Return the books of ingestion; None where no model embeds."""
     if house.embeddings is None:
         return None
-    return Bookings(house.embeddings, books, turnstile, models_of(house))
+    return Bookings(house.embeddings, books, turnstile, models_of(house), projects)
 
 
 def project_choice_of(house: House, opened: Opened) -> ProjectChoice:

@@ -37,13 +37,13 @@ class SourcedFraming:
         self.events = framing.events
         self._framing = framing
         self._reading = reading
-        self._room = MOST_BYTES
+        self._whole = True
 
     def before_last(self, meter: Meter) -> None:
         """Warn of what the last event cannot hold, before the receipt is made."""
         self._reading.end()
-        self._room = MOST_BYTES - FRAME_BYTES - CALL_BYTES * meter.calls
-        if len(_ascii(self._told)) > self._room:
+        self._whole = len(_ascii(self._told)) <= MOST_BYTES - FRAME_BYTES - CALL_BYTES * meter.calls
+        if not self._whole:
             meter.warn("sources-shortened")
 
     def before_body(self) -> None:
@@ -52,9 +52,11 @@ class SourcedFraming:
 
     def last(self, turns: int, receipt: Receipt | None, fault: Fault | None) -> bytes:
         """Return the one final event, its sources shortened to what an event may hold (2.3.6)."""
-        bare = self._framing.last(turns, receipt, fault)
-        told = _within(self._told, min(self._room, MOST_BYTES - len(bare)))
-        return self._framing.last(turns, receipt, fault, told)
+        room = MOST_BYTES - len(self._framing.last(turns, receipt, fault))
+        if not self._whole:
+            # The receipt was shorter than foreseen, but it says already that something is cut.
+            room = min(room, len(_ascii(self._told)) - 1)
+        return self._framing.last(turns, receipt, fault, _within(self._told, room))
 
     def body(self, text: str, turns: int, receipt: Receipt) -> bytes:
         """Return the JSON answer, its sources whole."""
@@ -66,10 +68,16 @@ class SourcedFraming:
 
 
 def _within(told: Told, room: int) -> bytes:
-    """Return members of at most `room` bytes, every text cut at the same length; the barest may still be longer."""
+    """Return members of at most `room` bytes, every text cut at the same length.
+
+    Where that is not enough, because a call for each try left little room, the claims of the check go, and then the
+    last sources.
+    """
     whole = _ascii(told)
     if len(whole) <= room:
         return whole
+    if len(_ascii(_cut(told, 0))) > room:
+        return _without_claims(told, room)
     low, high = 0, max(len(text) for text in _texts(told))
     while low < high:
         middle = (low + high + 1) // 2
@@ -78,6 +86,14 @@ def _within(told: Told, room: int) -> bytes:
         else:
             high = middle - 1
     return _ascii(_cut(told, low))
+
+
+def _without_claims(told: Told, room: int) -> bytes:
+    if told.check is not None and told.check.claims:
+        return _within(Told(told.sources, Check(told.check.supported)), room)
+    if told.sources:
+        return _within(Told(told.sources[:-1], told.check), room)
+    return _ascii(told)
 
 
 def _texts(told: Told) -> Sequence[str]:

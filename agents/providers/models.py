@@ -12,6 +12,7 @@ from agents.providers.failure import failure
 from agents.providers.metered import MeteredTry
 from agents.providers.provider import Provider
 from agents.providers.retry import Retry, RetryPolicy
+from agents.window import most_output
 from metering.bound import Bound, Size, most_input
 from metering.call import Call
 from metering.meter import Meter
@@ -121,7 +122,9 @@ class Models:
         asked = prompt.sampling
         if asked.max_tokens is not None:
             return prompt
-        return msgspec.structs.replace(prompt, sampling=Sampling(asked.temperature, asked.top_p, self._max_tokens))
+        # Many servers refuse a prompt that leaves less of the window than its answer may have.
+        most = most_output(prompt.model, self._max_tokens)
+        return msgspec.structs.replace(prompt, sampling=Sampling(asked.temperature, asked.top_p, most))
 
     async def _cover(self, prompt: Prompt) -> None:
         hold = self._hold

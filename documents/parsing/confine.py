@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from documents.parsing.limits import Limits
+from documents.parsing.seal import seal
 
 OPEN_FILES = 32
 
@@ -52,6 +53,7 @@ def confine(limits: Limits, parent: int) -> None:
     for kind, most in bounds.items():
         resource.setrlimit(kind, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
+    seal()
 
 
 def _mapped() -> int:

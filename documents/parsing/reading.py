@@ -5,11 +5,14 @@ import importlib
 from collections.abc import Callable, Generator
 from typing import BinaryIO
 
+from msgspec.structs import replace
+
 from documents.cut import Count, passages
-from documents.document import Format
+from documents.document import Format, Passage
 from documents.errors import Unreadable
 from documents.parsing.blocks import Block
 from documents.parsing.wire import Refusal, Request, write, write_all
+from documents.words import words_of
 
 DONE, BROKEN, MEMORY, SIZE, DISK = 0, 1, 3, 4, 5
 
@@ -31,7 +34,7 @@ def read(request: Request, source: BinaryIO, result: BinaryIO, count: Count) -> 
     try:
         try:
             found = _parser(request.format)(source, request.suffix, request.limits)
-            write_all(passages(found, count, request.most_passages), result)
+            write_all(map(_with_words, passages(found, count, request.most_passages)), result)
         except Unreadable as refused:
             write(Refusal(refused.detail), result)
         except RecursionError:
@@ -44,6 +47,11 @@ def read(request: Request, source: BinaryIO, result: BinaryIO, count: Count) -> 
     except Exception:  # noqa: BLE001 - the last boundary: a parser that was misled may raise anything
         return BROKEN
     return DONE
+
+
+def _with_words(passage: Passage) -> Passage:
+    """Find the stems here: in the gateway they would take a millisecond a passage from its requests."""
+    return replace(passage, words=words_of(f"{passage.heading}\n{passage.text}"))
 
 
 def _parser(format_: Format) -> Blocks:

@@ -26,6 +26,7 @@ PATH = "/projects/{project_id:str}/documents"
 TAGS = ["documents"]
 SURFACE = "documents"
 MOST_JSON_BYTES = 4_000_000  # it is held whole, where a file is not
+PIECE_BYTES = 64_000  # of a text, as it is kept
 MOST_FORM_BYTES = 200_000  # of a form, what is not the file
 UNAVAILABLE = "les documents demandent un modèle d'embeddings, définissez ROUTER_LOCAL=on ou ROUTER_EMBEDDINGS_MODEL"
 SEND = "envoyez du multipart/form-data avec un fichier « file », ou du application/json avec « text »"
@@ -87,14 +88,13 @@ async def upload_document(request: Request[Principal, Any, Any], project_id: Fro
     holdings = _holdings(request)
     if holdings.library is None:
         raise Refused("model_unavailable", UNAVAILABLE)
-    if holdings.places.locked():
-        raise Refused("overloaded", retry_after=1)
     caller = request.user
-    async with holdings.places, holdings.documents.upload(own) as upload:
-        intake = Intake(upload, holdings.most_bytes)
-        await _take_in(request, intake)
-        found = await intake.end()
-        document = await upload.finish(name=intake.name, format=found, subject=caller.subject, key_id=caller.key_id)
+    with holdings.places.taken(own):
+        async with holdings.documents.upload(own) as upload:
+            intake = Intake(upload, holdings.most_bytes)
+            await _take_in(request, intake)
+            found = await intake.end()
+            document = await upload.finish(name=intake.name, format=found, subject=caller.subject, key_id=caller.key_id)
     return DocumentRow(**_fields(document))
 
 
@@ -161,15 +161,28 @@ async def _take_in(request: Request[Principal, Any, Any], intake: Intake) -> Non
     most = _holdings(request).most_bytes
     content_type = next((value for name, value in headers if name == b"content-type"), b"")
     if is_json(content_type):
-        body = b"".join([chunk async for chunk in arriving(receive, headers, min(most, MOST_JSON_BYTES))])
-        new = decode(_decoder, body)
-        intake.own_name = (new.name or "").strip()
-        await intake.add(new.text.encode("utf-8", "replace"))
+        chunks = [chunk async for chunk in arriving(receive, headers, min(most, MOST_JSON_BYTES))]
+        intake.own_name, text = _named_text(chunks)
+        for start in range(0, len(text), PIECE_BYTES):
+            await intake.add(text[start : start + PIECE_BYTES])
         return
     boundary = boundary_of(content_type)
     if boundary is None:
         raise Refused("unsupported_media_type", SEND, param="Content-Type", source="header")
     await read_form(arriving(receive, headers, most + MOST_FORM_BYTES), boundary, intake)
+
+
+def _named_text(chunks: list[bytes]) -> tuple[str, bytes]:
+    """Take the name and the text out of a body, and empty it: decoded, a text may be five times as large.
+
+    Raises:
+        Refused: It is not as it must be.
+
+    """
+    body = b"".join(chunks)
+    chunks.clear()
+    new = decode(_decoder, body)
+    return (new.name or "").strip(), new.text.encode("utf-8", "replace")
 
 
 _decoder = msgspec.json.Decoder(NewDocument)

@@ -10,6 +10,7 @@ from documents.documents import Documents
 from documents.errors import Unreadable
 from documents.index import index_of
 from documents.ingest import Ingest, Pace
+from documents.words import words_of
 from tests.contract.databases import asking
 
 PROJECT = "proj-default"
@@ -33,7 +34,8 @@ class Lines:
         lines = upload.read_text().splitlines()
         if lines and lines[0].startswith("broken"):
             raise Unreadable(lines[0])
-        return tuple(Passage(number, "", line, len(line.split())) for number, line in enumerate(lines, 1))
+        counted = enumerate(lines, 1)
+        return tuple(Passage(number, "", line, len(line.split()), words_of(line)) for number, line in counted)
 
 
 class Embeddings:

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from documents.blob_index import BlobIndex
 from documents.errors import SourcesUnknown
 from documents.index import Index, index_of
+from documents.keywords import FEW
 from documents.search import Library
 from storage.migrations import upgrade
 from storage.script import Database, Script
@@ -188,12 +190,46 @@ async def test_document_of_another_model_is_found_by_its_words(place):
         assert "d1/2" not in await found(library, "autre", 0, 1, 0)
 
 
+async def test_score_is_never_more_than_one(place):
+    async with shelf(place) as (database, index, library):
+        # Both numbers are rounded up where they are kept in half the bits.
+        await put(database, index, "d1", [("loyer X-17", (0.6481941, 0.7614751)), ("loyer", (0.7614751, 0.6481941))])
+
+        scope = await library.scope("proj-a", [])
+
+        assert scope is not None
+        for numbers in ((0.6481941, 0.7614751), (0.7614751, 0.6481941), (0.5002, 0.8659)):
+            for question in ("loyer d1.txt", "loyer X-17"):
+                hits = await library.search(scope, question, vector(*numbers), 10)
+                assert all(0 < hit.score <= 1 for hit in hits)
+
+
+async def test_small_and_large_scopes_find_the_same_words(place):
+    async with shelf(place) as (database, index, library):
+        await fill(database, index)
+        small = await library.scope("proj-a", [])
+        assert small is not None
+        large = replace(small, passages=FEW + 1)
+
+        for question in ("loyer", "REF-2024/017", "the rent is due le premier", "chats", "rien"):
+            found = [await library.search(each, question, None, 10) for each in (small, large)]
+            assert [hit.passage.text for hit in found[0]] == [hit.passage.text for hit in found[1]]
+
+
 async def test_vectors_of_other_dimensions_are_passed_over(place):
     async with shelf(place) as (database, index, library):
         await put(database, index, "d1", [("x", (1, 0, 0))])
         await put(database, index, "d2", [("y", (1, 0))])
 
         assert await found(library, "?", 1, 0) == ["d2/1"]
+
+
+async def test_vectors_of_the_largest_models_are_found(place):
+    async with shelf(place) as (database, index, library):
+        await put(database, index, "d1", [("x", (1, *[0.01 * (at % 7) for at in range(8191)]))])
+        await put(database, index, "d2", [("y", (-1, *[0.01 * (at % 5) for at in range(8191)]))])
+
+        assert await found(library, "?", 1, *[0] * 8191) == ["d1/1"]
 
 
 async def test_memory_of_vectors_is_bounded_and_answers_stay_the_same(tmp_path):

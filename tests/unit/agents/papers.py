@@ -7,6 +7,7 @@ from agents.messages import Message, Task
 from agents.reading import Reading
 from agents.window import Window
 from documents.document import Hit, Passage
+from documents.errors import EmbeddingRefused
 from pricing_tables.model import Model
 from tests.faults.prompts import model
 
@@ -31,13 +32,16 @@ class Words:
 class Shelf:
     """A project of its own: what is found for each question, and what was asked of it."""
 
-    def __init__(self, *hits: Hit, found: dict[str, list[Hit]] | None = None, embeds: bool = True) -> None:
+    def __init__(
+        self, *hits: Hit, found: dict[str, list[Hit]] | None = None, embeds: bool = True, pointless: bool = False
+    ) -> None:
         self.embedded: list[tuple[str, ...]] = []
         self.asked: list[tuple[str, bytes | None]] = []
         self.warnings: list[str] = []
         self._hits = list(hits)
         self._found = found or {}
         self._embeds = embeds
+        self._pointless = pointless
 
     async def embed(self, _model: Model, texts: Sequence[str]) -> tuple[bytes, ...]:
         self.embedded.append(tuple(texts))
@@ -47,6 +51,8 @@ class Shelf:
 
     async def search(self, question: str, vector: bytes | None, limit: int) -> list[Hit]:
         self.asked.append((question, vector))
+        if self._pointless and vector is not None:
+            raise EmbeddingRefused
         return self._found.get(question, self._hits)[:limit]
 
     def reading(self, *, window: Window | None = None, checks: bool = False) -> Reading:

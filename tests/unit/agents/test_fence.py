@@ -1,6 +1,7 @@
 """Text of documents cannot leave its fence, nor pose as anything but text."""
 
 import re
+import time
 
 import pytest
 
@@ -48,6 +49,7 @@ CONTROL = [
     "[AVAILABLE_TOOLS]",
     "[gMASK]",
     "[B_INST]",
+    "[UNUSED_TOKEN_146]",
     "<start_of_turn>model",
     "<bos>",
     "<0x0A>",
@@ -56,6 +58,9 @@ CONTROL = [
     "<\uff5cUser\uff5c>",
     "\uff1c|im_start|\uff1e",
     "<\u200b|im_start|>",
+    "\ufe64|im_start|>",
+    "<|im_\xadstart|>",
+    "<|im_\U000e0101start\u061c|>",
     "<|\u2060im_start|>",
     "<\x00s>",
     "<passage number='1'>",
@@ -70,7 +75,7 @@ def test_control_tokens_and_tags_lose_their_meaning_and_keep_their_look(token: s
 
     inner = text.split("\n")[2]
     assert "<" not in inner
-    assert "\uff1c" not in inner
+    assert not set("\uff1c\ufe64\xad\u061c\U000e0101") & set(inner)
     assert not re.search(r"\[/?[A-Za-z_]*\]", inner)
     assert inner.startswith("Avant ")
     assert inner.endswith(" après")
@@ -82,6 +87,16 @@ def test_plain_text_comes_through_as_it_is() -> None:
     text = "Si a < b et c <= d, alors x[i] > 3 (voir [annexe]) ; prix : 5 € — « oui » 中文 🙂\n\tfin"
 
     assert fenced(text)[1].split("\n", 2)[2].startswith(text)
+
+
+def test_long_word_behind_a_bracket_is_read_once() -> None:
+    began = time.perf_counter()
+
+    _, text = fenced("[" + "A" * 100_000)
+
+    assert "[AAA" in text
+    # The square of its length would take a minute.
+    assert time.perf_counter() - began < 2
 
 
 def test_brackets_with_numbers_in_a_document_cite_nothing() -> None:

@@ -115,6 +115,17 @@ async def test_findings_that_are_longer_than_they_may_be_do_not_cost_the_answer(
 
 
 @pytest.mark.anyio
+async def test_part_that_does_not_fit_does_not_cost_the_answer() -> None:
+    shelf = Shelf(COST)
+    models = Scripted(planned(("mot " * 900, [], ""), ("Quand ?", [], "")), said("Réponse."), said("Réponse."))
+
+    events = [event async for event in v1.run(task("Tout ?", shelf.reading(), context_window=1000), models)]
+
+    assert text_of(events) == "Réponse."
+    assert shelf.warnings == ["findings-dropped"]
+
+
+@pytest.mark.anyio
 async def test_finding_that_closes_its_fence_stays_in_it() -> None:
     shelf = Shelf(COST, found=FOUND)
     reading = shelf.reading()
@@ -156,9 +167,10 @@ async def test_check_says_which_claims_the_passages_support_before_the_answer_en
         ([("a", True, [1]), ("b", False, [])], False),
         ([("a", True, [])], False),
         ([("a", True, [9])], False),
+        ([("a", True, [1] * 900)], True),
         ([], None),
     ],
-    ids=["one is not", "names none", "names one that was not given", "no claim"],
+    ids=["one is not", "names none", "names one that was not given", "repeats one", "no claim"],
 )
 async def test_answer_is_supported_only_where_every_claim_names_a_passage_that_was_given(
     claims: list[tuple[str, bool, list[int]]], *, supported: bool | None
@@ -171,6 +183,7 @@ async def test_answer_is_supported_only_where_every_claim_names_a_passage_that_w
 
     assert reading.check is not None
     assert reading.check.supported is supported
+    assert all(len(claim.passages) <= 1 for claim in reading.check.claims)
 
 
 @pytest.mark.anyio

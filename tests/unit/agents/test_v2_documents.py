@@ -54,6 +54,17 @@ async def test_without_embeddings_words_alone_are_looked_for_and_a_warning_says_
 
 
 @pytest.mark.anyio
+async def test_question_whose_vector_has_no_direction_is_looked_for_by_its_words() -> None:
+    shelf, models = Shelf(hit(1), pointless=True), Scripted()
+
+    _ = [each async for each in v2.run(task("???", shelf.reading()), models)]
+
+    assert [vector for _, vector in shelf.asked] == [b"???", None]
+    assert shelf.warnings == ["retrieval-keywords-only"]
+    assert "Le pont coûte" in models.prompts[0].messages[-1].content
+
+
+@pytest.mark.anyio
 async def test_at_most_eight_passages_and_two_thousand_tokens_are_given() -> None:
     many, long = Shelf(*[hit(at) for at in range(1, 20)]), Shelf(*[hit(at, tokens=700) for at in range(1, 9)])
     of_many, of_long = many.reading(), long.reading()
@@ -102,6 +113,7 @@ async def test_a_very_long_question_is_looked_for_by_its_beginning_and_end() -> 
     assert len(sought) < 4100
     assert sought.startswith("Début.")
     assert sought.endswith("Fin.")
+    assert [question for question, _ in shelf.asked] == [sought]
 
 
 @pytest.mark.anyio

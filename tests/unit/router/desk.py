@@ -42,7 +42,9 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         self.opened: Opened = await open_house(self._house, self._stack)
-        self.bookings: Bookings = bookings_of(self._house, self.opened.books, self.opened.turnstile)
+        self.bookings: Bookings = bookings_of(
+            self._house, self.opened.books, self.opened.turnstile, self.opened.tenancy.projects
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from agents.local.embeddings import installed
-from documents.errors import EmbeddingFailed, EmbeddingRefused
+from documents.errors import EmbeddingDelayed, EmbeddingRefused
 from tests.unit.router.desk import DOCUMENT, SMALL, TEXTS, Desk
 
 pytestmark = pytest.mark.anyio
@@ -57,9 +58,25 @@ async def test_a_rate_limit_is_for_now(tmp_path, server):
         async with desk.bookings.open(DOCUMENT) as embedder:
             await embedder.embed(TEXTS[:1])
 
-        with pytest.raises(EmbeddingFailed) as failed:
+        with pytest.raises(EmbeddingDelayed) as failed:
             async with desk.bookings.open(DOCUMENT):
                 pass
 
         assert not isinstance(failed.value, EmbeddingRefused)
         assert len(await desk.rows()) == 1
+
+
+async def test_nothing_is_booked_on_a_project_that_was_archived_meanwhile(desk, server):
+    project = await desk.opened.tenancy.projects.create("Fournil")
+    document = replace(DOCUMENT, project_id=project.id)
+    async with desk.bookings.open(document) as embedder:
+        await embedder.embed(TEXTS[:1])
+    await desk.opened.tenancy.projects.archive(project.id)
+    await desk.opened.tenancy.revision.look()
+
+    with pytest.raises(EmbeddingRefused) as refused:
+        async with desk.bookings.open(document):
+            pass
+
+    assert "archived" in str(refused.value)
+    assert len(server.asked) == len(await desk.rows()) == 1

@@ -16,6 +16,7 @@ from agents.local.shelf import default_models_dir
 from documents.errors import ParserDown, Unreadable
 from documents.parsing.limits import Limits
 from documents.parsing.parser import Parser
+from documents.words import words_of
 from metering.tokens import Tokens
 from tests.unit.documents.parsing.files import pdf
 from tests.unit.documents.parsing.reader import GOOD, Reader, children, memory_peak, running, wait_until
@@ -187,6 +188,7 @@ GATEWAY = """
 import asyncio, sys
 from pathlib import Path
 from documents.parsing.parser import Parser
+from documents.words import words_of
 
 async def main():
     parser = Parser(Path("nowhere"))
@@ -266,3 +268,11 @@ async def test_tokens_are_those_of_the_vocabulary(good):
 
     assert counted.source == "tokenizer"
     assert passages[0].tokens == counted.tokens
+
+
+@pytest.mark.anyio
+async def test_passages_bring_the_words_that_they_are_found_by(parser, good):
+    passages = await parser.read(good, "good.txt", "txt")
+
+    assert [passage.words for passage in passages] == [words_of(f"\n{passage.text}") for passage in passages]
+    assert all(passage.words for passage in passages)
