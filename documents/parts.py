@@ -7,22 +7,16 @@ its best two in a row as well. For the same reason the vector of two is near the
 
 from collections.abc import Iterable, Sequence
 from struct import Struct as Layout
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from documents.sentences import sentences
 from documents.vectors import WIDTH, numbers_of, numpy, unit
 
-if TYPE_CHECKING:
-    import numpy as np
-
 PART = 25
-"""From so many characters on a part is long enough; shorter sentences and lines are joined with the next."""
+"""From so many characters on a part is long enough; shorter sentences and lines are joined with the next; by `make eval`."""
 MOST_PARTS = 32
 """The rest of a passage that has more, such as a long list, counts in the whole alone."""
-RUN = 2
-"""So many parts in a row are compared together as well; this and `PART` were chosen by `make eval`."""
 _MOST = 127  # of a signed byte
 
 
@@ -70,7 +64,7 @@ def meaning(whole: bytes, parts: Iterable[bytes]) -> Meaning:
 
 
 def sharpened(cosines: dict[int, float], parts: Sequence[tuple[int, bytes]], question: bytes) -> dict[int, float]:
-    """Return likenesses: the mean of what the whole, its best part and its best run of parts have with the question.
+    """Return likenesses: the mean of what the whole, its best part and its best two in a row have with the question.
 
     Args:
         cosines: Of the wholes, by passage.
@@ -83,39 +77,22 @@ def sharpened(cosines: dict[int, float], parts: Sequence[tuple[int, bytes]], que
     known = [(passage_id, vectors) for passage_id, vectors in parts if vectors and not len(vectors) % size]
     if not known:
         return cosines
-    joined = np.frombuffer(b"".join(vectors for _, vectors in known), dtype=np.int8).reshape(-1, size)
-    asked = np.frombuffer(question, dtype="<f4")
-    begins = np.cumsum([0, *(len(vectors) // size for _, vectors in known)])
-    ones = _unit_rows(joined.astype(np.float32))
-    runs = _unit_rows(_runs(ones, begins))
-    best = [np.maximum.reduceat(rows @ asked, begins[:-1]).tolist() for rows in (ones, runs)]
+    rows = np.frombuffer(b"".join(vectors for _, vectors in known), dtype=np.int8).reshape(-1, size).astype(np.float32)
+    begins = np.cumsum([0, *(len(vectors) // size for _, vectors in known)])[:-1]
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    ones = rows @ np.frombuffer(question, dtype="<f4") / lengths
+    pairs = ones.copy()
+    # The cosine of the sum of two vectors of length one; opposite ones add up to nothing.
+    between = np.einsum("ij,ij->i", rows[:-1], rows[1:]) / (lengths[:-1] * lengths[1:])
+    pairs[:-1] = (ones[:-1] + ones[1:]) / np.sqrt(np.maximum(2 + 2 * between, 1e-6))
+    # The last of a passage has no next one, and stands for a pair only where it is the only one.
+    last = np.append(begins[1:], len(rows)) - 1
+    pairs[last] = np.where(last == begins, ones[last], -1)
+    best = [np.maximum.reduceat(likeness, begins).tolist() for likeness in (ones, pairs)]
     found = zip((passage_id for passage_id, _ in known), *best, strict=True)
     return cosines | {
-        passage_id: (cosines[passage_id] + part + run) / 3 for passage_id, part, run in found if passage_id in cosines
+        passage_id: (cosines[passage_id] + part + pair) / 3 for passage_id, part, pair in found if passage_id in cosines
     }
-
-
-def _runs(parts: "np.ndarray", begins: "np.ndarray") -> "np.ndarray":
-    """Return the sums of `RUN` parts in a row, for each part; of a passage that has fewer, the sum of all.
-
-    Args:
-        parts: Of shape (n, d), those of a passage together.
-        begins: Of shape (passages + 1,): where each passage begins, and n.
-
-    """
-    np = numpy()
-    counts = np.diff(begins)
-    lowest, highest = np.repeat(begins[:-1], counts), np.repeat(begins[1:], counts)
-    first = np.maximum(np.minimum(np.arange(len(parts)), highest - RUN), lowest)
-    sums = np.zeros((len(parts) + 1, parts.shape[1]), dtype=np.float32)
-    np.cumsum(parts, axis=0, out=sums[1:])
-    return sums[np.minimum(first + RUN, highest)] - sums[first]
-
-
-def _unit_rows(rows: "np.ndarray") -> "np.ndarray":
-    np = numpy()
-    # Parts that say opposite things may add up to nothing.
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
 
 
 def _bytes(vector: bytes) -> bytes:
