@@ -14,7 +14,7 @@ from documents.sentences import sentences
 from documents.vectors import WIDTH, numbers_of, numpy, unit
 
 PART = 25
-"""From so many characters on a part is long enough; shorter sentences and lines are joined with the next; by `make eval`."""
+"""From so many characters on a part is long enough; shorter sentences and lines are joined with the next."""
 MOST_PARTS = 32
 """The rest of a passage that has more, such as a long list, counts in the whole alone."""
 _MOST = 127  # of a signed byte
