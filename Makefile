@@ -40,7 +40,7 @@ check: $(PROJECT) $(DEV) ## Check style, types, import contracts, sizes, README 
 bench: $(PROJECT) $(DEV) ## Measure speed against a direct call
 	@$(BIN)/python bench/run.py $(ARGS)
 
-eval: setup $(DEV) ## Ask 60 questions over 15 documents and print what retrieval finds
+eval: setup $(DEV) ## Ask 212 questions over 15 documents and print what retrieval finds
 	@$(BIN)/python eval/run.py $(ARGS)
 
 prove: setup $(DEV) ## Run the proofs at full length: kills, soak, 100,000 requests

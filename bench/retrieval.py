@@ -28,7 +28,7 @@ from storage.sqlite import Sqlite
 from tests.servers import PostgresServer
 
 WITHIN_S = 0.05
-DIMENSIONS, PARTS, WORDS = 512, 4, 100
+DIMENSIONS, PARTS, WORDS = 512, 8, 100
 MODEL, PROJECT = "bench", "proj-default"
 Place = tuple[str, Callable[[], Database]]
 _DOCUMENT = """
@@ -102,8 +102,8 @@ def _document(index: Index, number: int, passages: int, chance: random.Random) -
 def _meaning(chance: random.Random) -> Meaning:
     # Parts that are alike cost as much to compare as others.
     vector = _vector(chance)
-    halves = np.frombuffer(vector, dtype="<f4").astype("<f2")
-    return Meaning(vector, halves.tobytes() * PARTS)
+    numbers = np.frombuffer(vector, dtype="<f4")
+    return Meaning(vector, np.rint(numbers / np.abs(numbers).max() * 127).astype(np.int8).tobytes() * PARTS)
 
 
 def _vector(chance: random.Random) -> bytes:

@@ -1,7 +1,8 @@
 """What the parts of a passage mean, beside the passage as a whole: a sentence that answers is not lost in the others.
 
 An encoder of sentences, as the embedded one is, makes the mean of a long text: one sentence of five that answers a
-question hardly turns it. So a passage is found by its whole, and what is found is ordered by its best part as well.
+question hardly turns it. So a passage is found by its whole, and what is found is ordered by its best sentence and by
+its best two in a row as well. For the same reason the vector of two is near the mean of theirs: it is not asked for.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,12 +13,11 @@ from msgspec import Struct
 from documents.sentences import sentences
 from documents.vectors import WIDTH, numbers_of, numpy, unit
 
-PART = 150
+PART = 25
 """From so many characters on a part is long enough; shorter sentences and lines are joined with the next."""
-MOST_PARTS = 16
+MOST_PARTS = 32
 """The rest of a passage that has more, such as a long list, counts in the whole alone."""
-OF_PARTS = 0.5
-"""How much the best part counts beside the whole; both were chosen by `make eval`."""
+_MOST = 127  # of a signed byte
 
 
 class Meaning(Struct, frozen=True):
@@ -25,7 +25,8 @@ class Meaning(Struct, frozen=True):
 
     Attributes:
         whole: Of the passage with its place in the document: float32, little endian.
-        parts: Of its parts, one after the other: float16, little endian; read for the few that are found only.
+        parts: Of its parts, one after the other, a signed byte a number, of any length; read for the few that are
+            found only.
 
     """
 
@@ -59,11 +60,11 @@ def meaning(whole: bytes, parts: Iterable[bytes]) -> Meaning:
         EmbeddingRefused: One of them is no vector.
 
     """
-    return Meaning(unit(whole), b"".join(_halves(unit(part)) for part in parts))
+    return Meaning(unit(whole), b"".join(_bytes(unit(part)) for part in parts))
 
 
 def sharpened(cosines: dict[int, float], parts: Sequence[tuple[int, bytes]], question: bytes) -> dict[int, float]:
-    """Return cosines in which the best part of each passage counts as well.
+    """Return likenesses: the mean of what the whole, its best part and its best two in a row have with the question.
 
     Args:
         cosines: Of the wholes, by passage.
@@ -72,22 +73,29 @@ def sharpened(cosines: dict[int, float], parts: Sequence[tuple[int, bytes]], que
 
     """
     np = numpy()
-    size = len(question) // WIDTH * (WIDTH // 2)
+    size = len(question) // WIDTH
     known = [(passage_id, vectors) for passage_id, vectors in parts if vectors and not len(vectors) % size]
     if not known:
         return cosines
-    joined = np.frombuffer(b"".join(vectors for _, vectors in known), dtype="<f2").astype(np.float32)
-    likeness = joined.reshape(-1, size // (WIDTH // 2)) @ np.frombuffer(question, dtype="<f4")
+    rows = np.frombuffer(b"".join(vectors for _, vectors in known), dtype=np.int8).reshape(-1, size).astype(np.float32)
     begins = np.cumsum([0, *(len(vectors) // size for _, vectors in known)])[:-1]
-    best = np.maximum.reduceat(likeness, begins).tolist()
-    found = zip((passage_id for passage_id, _ in known), best, strict=True)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    ones = rows @ np.frombuffer(question, dtype="<f4") / lengths
+    pairs = ones.copy()
+    # The cosine of the sum of two vectors of length one; opposite ones add up to nothing.
+    between = np.einsum("ij,ij->i", rows[:-1], rows[1:]) / (lengths[:-1] * lengths[1:])
+    pairs[:-1] = (ones[:-1] + ones[1:]) / np.sqrt(np.maximum(2 + 2 * between, 1e-6))
+    # The last of a passage has no next one, and stands for a pair only where it is the only one.
+    last = np.append(begins[1:], len(rows)) - 1
+    pairs[last] = np.where(last == begins, ones[last], -1)
+    best = [np.maximum.reduceat(likeness, begins).tolist() for likeness in (ones, pairs)]
+    found = zip((passage_id for passage_id, _ in known), *best, strict=True)
     return cosines | {
-        passage_id: (1 - OF_PARTS) * cosines[passage_id] + OF_PARTS * part
-        for passage_id, part in found
-        if passage_id in cosines
+        passage_id: (cosines[passage_id] + part + pair) / 3 for passage_id, part, pair in found if passage_id in cosines
     }
 
 
-def _halves(vector: bytes) -> bytes:
+def _bytes(vector: bytes) -> bytes:
     numbers = numbers_of(vector)
-    return Layout(f"<{len(numbers)}e").pack(*numbers)
+    scale = _MOST / max(map(abs, numbers))
+    return Layout(f"<{len(numbers)}b").pack(*(round(number * scale) for number in numbers))

@@ -18,7 +18,7 @@ from documents.vectors import unit
 from documents.words import Word, asked, words_of
 from storage.script import Database, Query, Rows, Script, places
 
-_NEAREST = 50  # passages that the vectors propose
+_NEAREST = 100  # passages that the vectors propose
 _HOLDING = 50  # passages that the words propose
 _WORDS = 32  # of a question, looked for
 BOOST = 0.2
@@ -87,10 +87,19 @@ class _Weights:
         held = sum(not terms.isdisjoint(word.terms) for word in self._codes)
         return held / len(self._codes) if held else 0.0
 
-    def share(self, terms: frozenset[str]) -> float:
-        """Return how much of the question a passage holds, from 0 to 1."""
+    def share(self, terms: frozenset[str], words: str) -> float:
+        """Return how much of the question a passage holds, from 0 to 1; a word that begins alike counts as well.
+
+        Args:
+            terms: What counts as held.
+            words: Of the passage, parted by spaces, in which beginnings are looked for.
+
+        """
+        begun = f" {words}"
         return sum(
-            weight for word, weight in zip(self._words, self.of, strict=True) if not terms.isdisjoint(word.terms)
+            weight
+            for word, weight in zip(self._words, self.of, strict=True)
+            if not terms.isdisjoint(word.terms) or any(f" {letters}" in begun for letters in word.beginnings)
         )
 
 
@@ -201,7 +210,7 @@ def _hit(row: tuple[Any, ...], cosine: float, weights: _Weights, boost: float | 
     _, document_id, _, name, number, heading, text, tokens, words = row
     # Who asks by the name of a document finds its passages.
     terms = frozenset(words.split()) | _terms(name)
-    score = weights.share(terms)
+    score = weights.share(terms, words)
     if boost is not None:
         codes = CODES if weights.has_codes else 0.0
         score = (cosine + boost * score + codes * weights.codes(terms)) / (1 + boost + codes)

@@ -21,6 +21,7 @@ from storage.script import Database, Query, Script
 from storage.sqlite import Sqlite
 
 HERE = Path(__file__).resolve().parent
+SETS = {"tuned": "questions.toml", "held out": "held_out.toml", "unseen": "unseen.toml"}
 FILES = sorted((HERE / "documents").iterdir())
 PROJECT = "proj-default"
 MODEL = "use-multilingual-v3"
@@ -49,13 +50,13 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Corpus(Struct, frozen=True):
-    """The documents, searchable, and the questions with their vectors."""
+    """The documents, searchable, and questions with their vectors."""
 
     database: Database
     index: Index
+    passages: int
     questions: tuple[Question, ...]
     vectors: tuple[bytes, ...]
-    passages: int
 
 
 class _Embedder:
@@ -69,8 +70,8 @@ class _Embedder:
 
 
 @asynccontextmanager
-async def corpus(folder: Path) -> AsyncGenerator[Corpus]:
-    """Take the documents in and embed the questions.
+async def corpora(folder: Path) -> AsyncGenerator[dict[str, Corpus]]:
+    """Take the documents in and embed the questions; by the name of their set.
 
     Args:
         folder: Where the database is made.
@@ -86,16 +87,19 @@ async def corpus(folder: Path) -> AsyncGenerator[Corpus]:
             meanings = await embedded(_Embedder(embeddings), name, passages)
             await database.write(lambda made=(name, passages, meanings): _added(index, *made))
             count += len(passages)
-        asked = questions()
-        answers = await embeddings.embed([question.question for question in asked])
-        yield Corpus(database, index, asked, tuple(answers.vectors), count)
+        made: dict[str, Corpus] = {}
+        for name in SETS:
+            asked = questions(name)
+            answers = await embeddings.embed([question.question for question in asked])
+            made[name] = Corpus(database, index, count, asked, tuple(answers.vectors))
+        yield made
     finally:
         await database.aclose()
 
 
-def questions() -> tuple[Question, ...]:
-    """Return the questions."""
-    return convert(tomllib.loads((HERE / "questions.toml").read_text())["question"], tuple[Question, ...])
+def questions(name: str) -> tuple[Question, ...]:
+    """Return the questions of a set."""
+    return convert(tomllib.loads((HERE / SETS[name]).read_text())["question"], tuple[Question, ...])
 
 
 async def _parsed() -> dict[str, tuple[Passage, ...]]:

@@ -9,7 +9,9 @@ from documents.vectors import unit
 from eval.corpus import MODEL, PROJECT, Corpus
 from storage.script import Query, Rows, Script
 
-GOAL = 0.95
+GOALS = {"tuned": 0.95, "held out": 0.9, "unseen": 0.85}
+"""What ours must find among the first three. 0.95 is asked for; the others are what it finds of fresh questions today,
+so that it never finds less."""
 TOP = 3
 DEEPEST = 50  # what is found behind it counts as not found
 

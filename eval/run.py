@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from eval.corpus import Question, corpus
+from eval.corpus import Corpus, Question, corpora
 from eval.halves import halves
-from eval.ranks import GOAL, TOP, Figures, Ranks, by_meaning, by_words, figures, ours
+from eval.ranks import GOALS, TOP, Figures, Ranks, by_meaning, by_words, figures, ours
 
 RANKERS = {"dense alone": by_meaning, "keywords alone": by_words, "ours": ours}
 KINDS = ("literal", "code", "paraphrase", "cross-lingual")
@@ -27,23 +27,29 @@ def main() -> None:
 
 async def _run(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        async with corpus(Path(folder)) as made:
-            documents = len({question.document for question in made.questions})
-            print(f"{len(made.questions)} questions, {documents} documents, {made.passages} passages\n")
-            ranks = {name: await ranker(made) for name, ranker in RANKERS.items()}
-            print("\n".join(_table(made.questions, ranks)))
-            if given.misses:
-                print("\n" + "\n".join(_misses(made.questions, ranks["ours"])))
-            if given.halves:
-                print("\n" + "\n".join(await halves(made)))
-    top_3 = figures(ranks["ours"]).top_3
-    print(f"\nours finds {top_3:.3f} among the first three; {GOAL} is asked for")
-    return 0 if top_3 >= GOAL else 1
+        async with corpora(Path(folder)) as sets:
+            top_3 = {name: await _judge(name, made, given) for name, made in sets.items()}
+    for name, found in top_3.items():
+        print(f"{name}: ours finds {found:.3f} among the first three; {GOALS[name]} is the least")
+    return 0 if all(found >= GOALS[name] for name, found in top_3.items()) else 1
+
+
+async def _judge(name: str, made: Corpus, given: argparse.Namespace) -> float:
+    """Print what each ranker finds of a set of questions; return the share that ours has among the first three."""
+    documents = len({question.document for question in made.questions})
+    print(f"{name}: {len(made.questions)} questions, {documents} documents, {made.passages} passages\n")
+    ranks = {ranker: await rank(made) for ranker, rank in RANKERS.items()}
+    print("\n".join(_table(made.questions, ranks)) + "\n")
+    if given.misses:
+        print("\n".join(_misses(made.questions, ranks["ours"])) + "\n")
+    if given.halves:
+        print("\n".join(await halves(made)) + "\n")
+    return figures(ranks["ours"]).top_3
 
 
 def _table(asked: Sequence[Question], ranks: dict[str, Ranks]) -> Iterator[str]:
     yield f"{'':15} {'':15} {'n':>3} {'top-1':>6} {'top-3':>6} {'MRR':>6}"
-    for kind in ("all", *KINDS):
+    for kind in ("all", *sorted({question.kind for question in asked}, key=KINDS.index)):
         for name, found in ranks.items():
             pairs = zip(found, asked, strict=True)
             chosen = [rank for rank, question in pairs if kind in ("all", question.kind)]

@@ -57,7 +57,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("document_id", "number"),
         **_STRICT,
     )
-    # Vectors of length one: of the passage, float32; of its parts, one after the other, float16; little endian.
+    # Vectors: of the passage, of length one, float32, little endian; of its parts, one after the other, signed bytes.
     op.create_table(
         "vectors",
         sa.Column("passage_id", _INTEGER, primary_key=True, autoincrement=False),

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from documents.words import asked, words_of
+from documents.glossary import meanings
+from documents.words import asked, beginnings, words_of
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,43 @@ def test_words_of_any_text_are_letters_and_digits_parted_by_one_space(text):
 
     assert all(word.isalnum() for word in words.split(" ") if words)
     assert len(set(words.split())) == len(words.split())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Combien de jours de congé ?", "days of leave"),
+        ("Who pays the invoices?", "Les factures sont payées"),
+        ("ascenseur", "the lift"),
+        ("elevators", "les ascenseurs"),
+    ],
+)
+def test_everyday_words_stand_for_those_of_the_other_language(one, other):
+    held = set(words_of(other).split())
+
+    assert any(held.intersection(word.terms) for word in asked(one, 32))
+
+
+def test_question_in_one_language_does_not_take_its_words_for_the_other():
+    # A French pain is bread, and an English one is not.
+    french, english = asked("Où est le pain de la cantine ?", 32), asked("Where is the pain?", 32)
+
+    assert any("bread" in word.terms for word in french)
+    assert not any("bread" in word.terms for word in english)
+
+
+def test_long_words_that_begin_alike_are_kin():
+    (french,), (english,), (short,), (code,) = (
+        asked(one, 32)[:1] for one in ("défibrillateur", "defibrillator", "pompe", "AB-123456")
+    )
+
+    assert french.beginnings & english.beginnings
+    assert french.beginnings <= beginnings(words_of("the defibrillator").split())
+    assert not short.beginnings
+    assert not code.beginnings
+
+
+def test_glossary_has_each_meaning_in_both_languages():
+    for french, english in meanings():
+        assert french, english
+        assert english, french
