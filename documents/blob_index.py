@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from documents.index import Also
 from documents.parts import Meaning, sharpened
 from documents.vectors import WIDTH, numpy
 from storage.script import Database, Query, Script, Write, places
@@ -112,18 +113,17 @@ class BlobIndex:
         yield Write(_REMOVE, [(document_id,)])
         yield Write(_UNMARK, [(document_id,)])
 
-    async def nearest(
-        self, document_ids: Sequence[str], vector: bytes, limit: int, also: Sequence[int]
-    ) -> dict[int, float]:
+    async def nearest(self, document_ids: Sequence[str], vector: bytes, limit: int, also: Also) -> dict[int, float]:
         """Return the likeness of the nearest passages, and of those in `also`."""
         best: dict[int, float] = {}
         rest: dict[int, float] = {}
+        others = await also()
         for start in range(0, len(document_ids), _PART):
             part = document_ids[start : start + _PART]
             waiting = dict(await self._database.read(lambda part=part: _generations(part)))
             while waiting:
                 ready = await self._sets(waiting)
-                near, wanted = await asyncio.to_thread(_compare, ready, vector, limit, also)
+                near, wanted = await asyncio.to_thread(_compare, ready, vector, limit, others)
                 best = dict(nlargest(limit, (best | near).items(), key=lambda found: found[1]))
                 rest |= wanted
         found = rest | best

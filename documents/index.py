@@ -1,6 +1,6 @@
 """Where vectors are kept and the nearest are found: numpy over BLOBs anywhere, pgvector on a PostgreSQL that has it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -11,6 +11,14 @@ from storage.sqlite import Sqlite
 
 _HAS_HALVES = "SELECT 1 FROM pg_catalog.pg_type WHERE typname = 'halfvec'"
 _CAN_HAVE = "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'vector'"
+
+
+Also = Callable[[], Awaitable[Sequence[int]]]
+
+
+async def no_others() -> Sequence[int]:
+    """Return no passages: the nearest are enough."""
+    return ()
 
 
 class Index(Protocol):
@@ -33,9 +41,7 @@ class Index(Protocol):
         """Remove all vectors of a document."""
         ...
 
-    async def nearest(
-        self, document_ids: Sequence[str], vector: bytes, limit: int, also: Sequence[int]
-    ) -> dict[int, float]:
+    async def nearest(self, document_ids: Sequence[str], vector: bytes, limit: int, also: Also) -> dict[int, float]:
         """Return the likeness of the `limit` passages nearest to a vector, by passage id; the search is exact.
 
         The nearest are those whose whole has the highest cosine; their likeness tells of their parts too (`sharpened`).
@@ -44,7 +50,8 @@ class Index(Protocol):
             document_ids: No passage of another document is looked at.
             vector: Of length one, float32, little endian; passages of another number of dimensions are not found.
             limit: At least 1.
-            also: Passages whose likeness is wanted wherever they stand; those of other documents are left out.
+            also: Returns passages whose likeness is wanted wherever they stand, asked once there is nothing else to do
+                meanwhile; those of other documents are left out.
 
         Raises:
             StorageDown: The vectors cannot be read now.

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
+from documents.index import Also
 from documents.parts import Meaning, sharpened
 from documents.vectors import WIDTH, numbers_of
-from storage.script import Database, Query, Script, Write
+from storage.script import Database, Query, Rows, Script, Write
 from storage.statement import delete_from
 
 # Main storage keeps up to 4,000 dimensions in the row, and more aside: the search reads every one, and fetching them
@@ -29,16 +30,23 @@ _REMOVE_BLOBS = delete_from("vectors", "document_id", rank=6)
 _UNMARK_BLOBS = delete_from("vector_sets", "document_id", rank=6)
 # The question is read once, not for every row, and the vectors are not sorted with their cosines. Vectors of another
 # length cannot be compared and would end the query.
-_COSINE = """
+_COSINE = """CASE WHEN vector_dims(embedding) = ? THEN
+    -(embedding <#> (SELECT CAST(CAST(? AS text) AS halfvec))) END AS cosine"""
+_NEAREST = f"""
     WITH compared AS MATERIALIZED (
-        SELECT passage_id, CASE WHEN vector_dims(embedding) = ? THEN
-            -(embedding <#> (SELECT CAST(CAST(? AS text) AS halfvec))) END AS cosine
-        FROM passage_vectors JOIN unnest(string_to_array(?, ',')) AS chosen (id) ON document_id = chosen.id
-        {})
+        SELECT passage_id, {_COSINE}
+        FROM passage_vectors JOIN unnest(string_to_array(?, ',')) AS chosen (id) ON document_id = chosen.id)
+    SELECT passage_id, cosine FROM compared WHERE cosine IS NOT NULL ORDER BY cosine DESC LIMIT ?
+"""  # noqa: S608 - constants
+# Found by their ids first: the planner would rather read all documents.
+_ALSO = f"""
+    WITH wanted AS MATERIALIZED (
+        SELECT passage_id, document_id, embedding FROM passage_vectors
+        WHERE passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))),
+    compared AS MATERIALIZED (
+        SELECT passage_id, {_COSINE} FROM wanted WHERE document_id = ANY(string_to_array(?, ',')))
     SELECT passage_id, cosine FROM compared WHERE cosine IS NOT NULL
-"""
-_NEAREST = _COSINE.format("") + " ORDER BY cosine DESC LIMIT ?"
-_ALSO = _COSINE.format("WHERE passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))")
+"""  # noqa: S608 - constants
 _PARTS = (
     "SELECT passage_id, parts FROM passage_vectors WHERE passage_id = ANY(CAST(string_to_array(?, ',') AS bigint[]))"
 )
@@ -68,22 +76,26 @@ class PgvectorIndex:
         for statement in (_REMOVE, _REMOVE_BLOBS, _UNMARK_BLOBS):
             yield Write(statement, [(document_id,)])
 
-    async def nearest(
-        self, document_ids: Sequence[str], vector: bytes, limit: int, also: Sequence[int]
-    ) -> dict[int, float]:
+    async def nearest(self, document_ids: Sequence[str], vector: bytes, limit: int, also: Also) -> dict[int, float]:
         """Return the likeness of the nearest passages, and of those in `also`."""
-        question = (len(vector) // WIDTH, _text(vector), ",".join(document_ids))
+        question, documents = (len(vector) // WIDTH, _text(vector)), ",".join(document_ids)
+        near = await self._database.read(lambda: _ask(_NEAREST, *question, documents, limit))
+        cosines = {passage_id: float(cosine) for passage_id, cosine in near}
+        wanted = [passage_id for passage_id in await also() if passage_id not in cosines]
 
-        def script() -> Script[tuple[dict[int, float], list[tuple[int, bytes]]]]:
-            rows = yield Query(_NEAREST, (*question, limit))
-            if also:
-                rows += yield Query(_ALSO, (*question, _list(also)))
-            cosines = {passage_id: float(cosine) for passage_id, cosine in rows}
+        def rest() -> Script[list[tuple[int, bytes]]]:
+            if wanted:
+                rows = yield Query(_ALSO, (_list(wanted), *question, documents))
+                cosines.update({passage_id: float(cosine) for passage_id, cosine in rows})
             parts = yield Query(_PARTS, (_list(cosines),))
-            return cosines, [(passage_id, part) for passage_id, part in parts]
+            return [(passage_id, part) for passage_id, part in parts]
 
-        cosines, parts = await self._database.read(script)
+        parts = await self._database.read(rest)
         return await asyncio.to_thread(sharpened, cosines, parts, vector)
+
+
+def _ask(sql: str, *values: str | int) -> Script[Rows]:
+    return (yield Query(sql, values))
 
 
 def _list(passage_ids: Iterable[int]) -> str:

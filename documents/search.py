@@ -1,5 +1,6 @@
 """Searches the documents of a project: by meaning first, and by words as a boost."""
 
+import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -170,12 +171,22 @@ class Library:
 
         """
         words = asked(question, _WORDS)
-        holding = await self._database.read(lambda: self._keywords.holding(words, scope.document_ids, scope.passages))
-        weights = _Weights(words, [len(ids) for ids in holding], scope.passages)
-        proposed = _proposed(holding, weights.of)
-        cosines: dict[int, float] = {}
-        if vector is not None and scope.indexed:
-            cosines = await self._index.nearest(scope.indexed, unit(vector), _NEAREST, proposed)
+        # On a server the words are looked up while the vectors are compared.
+        looking = asyncio.create_task(self._looked_up(words, scope))
+        try:
+            cosines: dict[int, float] = {}
+            if vector is not None and scope.indexed:
+
+                async def also() -> Sequence[int]:
+                    return (await looking)[1]
+
+                cosines = await self._index.nearest(scope.indexed, unit(vector), _NEAREST, also)
+            weights, proposed = await looking
+        finally:
+            looking.cancel()
+            # What it raised is raised above, unless something else was.
+            await asyncio.wait([looking])
+            _ = looking.cancelled() or looking.exception()
         rows = await self._database.read(lambda: _passages(scope, {*proposed, *cosines}))
         boost = self._boost if vector is not None else None
         # A document that is being indexed anew, by another model perhaps, is found by its words meanwhile.
@@ -183,6 +194,12 @@ class Library:
         hits = [_hit(row, cosines.get(row[0], 0.0) if row[2] == same else 0.0, weights, boost) for row in rows]
         found = in_company([hit for hit in hits if hit.score > 0])
         return sorted(found, key=lambda hit: (-hit.score, hit.document_id, hit.passage.number))[:limit]
+
+    async def _looked_up(self, words: Sequence[Word], scope: Scope) -> tuple[_Weights, list[int]]:
+        """Return what each word tells, and the passages that the words propose."""
+        holding = await self._database.read(lambda: self._keywords.holding(words, scope.document_ids, scope.passages))
+        weights = _Weights(words, [len(ids) for ids in holding], scope.passages)
+        return weights, _proposed(holding, weights.of)
 
 
 def in_company(hits: Sequence[Hit]) -> list[Hit]:

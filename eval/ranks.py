@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from documents.index import no_others
 from documents.search import BOOST, Library
 from documents.vectors import unit
 from eval.corpus import MODEL, PROJECT, Corpus
@@ -42,7 +43,7 @@ async def by_meaning(made: Corpus) -> Ranks:
     documents = sorted({name for name, _ in passages.values()})
     ranks: Ranks = []
     for question, vector in zip(made.questions, made.vectors, strict=True):
-        likeness = await made.index.nearest(documents, unit(vector), DEEPEST, [])
+        likeness = await made.index.nearest(documents, unit(vector), DEEPEST, no_others)
         order = sorted(likeness, key=lambda passage_id: -likeness[passage_id])
         right = (rank for rank, found in enumerate(order, 1) if question.is_answered_by(*passages[found]))
         ranks.append(next(right, None))

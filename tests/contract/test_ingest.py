@@ -7,7 +7,7 @@ import pytest
 
 from documents.document import Passage
 from documents.errors import EmbeddingFailed, EmbeddingRefused
-from documents.index import index_of
+from documents.index import index_of, no_others
 from documents.parsing.parser import Parser
 from documents.search import Library
 from tests.contract.databases import asking, opened
@@ -193,7 +193,7 @@ async def test_documents_are_embedded_anew_when_the_model_changes_and_stay_ready
         assert seen == [({document.id: "ready"}, 0)] * 2
         assert booking.settled == [document.id]
         index = await index_of(database)
-        found = await index.nearest([document.id], b"\0\0\x80?" * 8, 1000, ())
+        found = await index.nearest([document.id], b"\0\0\x80?" * 8, 1000, no_others)
         assert len(found) == 100
 
 
