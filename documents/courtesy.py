@@ -38,3 +38,7 @@ class Courtesy:
         """Rest for so much work, if anybody is served."""
         if self.wanted:
             await asyncio.sleep(min(self._rests * seconds, LONGEST_REST_S))
+
+
+NOBODY = Courtesy(lambda: 0)
+"""Where no request is ever served."""

@@ -24,7 +24,7 @@ from documents.claims import (
     stale,
     waits,
 )
-from documents.courtesy import Courtesy
+from documents.courtesy import NOBODY, Courtesy
 from documents.derived import Vectors
 from documents.desk import desk
 from documents.documents import erase
@@ -71,7 +71,6 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 _USUAL = Pace()
-_NOBODY = Courtesy(lambda: 0)
 
 
 class Ingest:
@@ -87,7 +86,7 @@ class Ingest:
         *,
         owner: str,
         pace: Pace = _USUAL,
-        courtesy: Courtesy = _NOBODY,
+        courtesy: Courtesy = NOBODY,
     ) -> None:
         """Begin nothing yet.
 

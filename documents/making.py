@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from documents.claims import Claim, made_ready, mine
-from documents.courtesy import Courtesy
+from documents.courtesy import NOBODY, Courtesy
 from documents.derived import BATCH, Indexed, Vectors, added, passages_after, remove, remove_vectors
 from documents.desk import sheet
 from documents.document import Document, Passage
@@ -27,7 +27,12 @@ class Maker:
     """Makes documents ready, for whoever holds the claim."""
 
     def __init__(
-        self, database: Database, vectors: Vectors, reader: Reader, booking: Booking | None, courtesy: Courtesy
+        self,
+        database: Database,
+        vectors: Vectors,
+        reader: Reader,
+        booking: Booking | None,
+        courtesy: Courtesy = NOBODY,
     ) -> None:
         """Keep what it works with; without `booking` there are no embeddings, and keywords alone find documents."""
         self._database = database
