@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-RESTS = 7.0
-"""How long is rested for each second of work. On two busy cores, 9 left the added p99 of requests as it was, 5 nearly
-doubled it (`bench/ingestion.py`)."""
+RESTS = 19.0
+"""How long is rested for each second of work: two documents at a time then take a tenth of a core's time. On two cores
+that stay busy with requests, 7 let six small documents a second through, and their added p99 rose 2.4 times."""
 LONGEST_REST_S = 10.0
 QUIET_AFTER_S = 2.0
 
