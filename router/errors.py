@@ -90,7 +90,7 @@ REASONS: dict[type[Exception], tuple[str, str]] = {
     ),
     PromptTooLong: (
         "« message » est trop long pour ce modèle, en jetons : {detail} (la demande, la réponse, la fenêtre)",
-        "« message » is too long for this model, in tokens: {detail} (the request, its answer, the window)",
+        "'message' is too long for this model, in tokens: {detail} (the request, its answer, the window)",
     ),
     ProviderBusy: (
         "le fournisseur du modèle limite le débit, réessayez plus tard",

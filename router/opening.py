@@ -25,7 +25,6 @@ from accounts.projects import Projects
 from agents.counting import Counter
 from agents.providers.models import Models
 from agents.window import Window
-from documents.search import Library
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
 from metering.reports import Reports
@@ -65,11 +64,6 @@ class Opened(Struct, frozen=True, kw_only=True):
     turnstile: Turnstile
     holdings: Holdings
     counter: Counter
-
-    @property
-    def library(self) -> Library | None:
-        """What finds passages of documents; None where there are no embeddings."""
-        return self.holdings.library
 
 
 async def open_house(house: House, stack: AsyncExitStack) -> Opened:
@@ -220,7 +214,7 @@ def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
 
 def _readings(house: House, opened: Opened) -> Readings:
     window = Window(opened.counter, house.settings.max_output_tokens)
-    return Readings(opened.library, house.embeddings, window, checks=house.settings.v1_check == "on")
+    return Readings(opened.holdings.library, house.embeddings, window, checks=house.settings.v1_check == "on")
 
 
 def bookings_of(house: House, books: Books, turnstile: Turnstile, projects: Projects) -> Bookings | None:

@@ -157,8 +157,11 @@ class Idempotency:
         """
         after: str | None = ""
         while after is not None:
-            script = partial(idempotency_store.forget_naming, project_id, name.encode(), after)
-            after = await self._database.write(script)
+            # Answers are long: nobody is kept from writing while they are read.
+            look = partial(idempotency_store.answers_naming, project_id, name.encode(), after)
+            keys, after = await self._database.read(look)
+            if keys:
+                await self._database.write(partial(idempotency_store.forget_answers, project_id, keys))
 
     async def run(self) -> None:
         """Release what could not be, and forget answers after a day, until cancelled; a task of the lifespan."""

@@ -130,15 +130,18 @@ def forget_some(now_ns: int) -> Script[bool]:
     return len(old) == SLICE
 
 
-def forget_naming(project_id: str, name: bytes, after: str) -> Script[str | None]:
-    """Forget those answers of a project that hold a name, of the next ones behind the key `after`.
+def answers_naming(project_id: str, name: bytes, after: str) -> Script[tuple[list[str], str | None]]:
+    """Look for a name in the answers of a project, the next ones behind the key `after`.
 
     Returns:
-        The last key that was looked at; None when there are no more.
+        The keys whose answers hold it; the last key that was looked at, None when there are no more.
 
     """
     rows = yield Query(_ANSWERED, (project_id, after, SLICE))
-    for key, body in rows:
-        if body is not None and name in body:
-            yield Query(_FORGET_ANSWER, (project_id, key))
-    return rows[-1][0] if len(rows) == SLICE else None
+    return [key for key, body in rows if body and name in body], rows[-1][0] if len(rows) == SLICE else None
+
+
+def forget_answers(project_id: str, keys: Sequence[str]) -> Script[None]:
+    """Forget the answers that a project has under these keys."""
+    for key in keys:
+        yield Query(_FORGET_ANSWER, (project_id, key))
