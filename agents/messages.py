@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Raw, Struct
 
+from agents.audio.clip import Clip
 from metering.usage import Usage
 from pricing_tables.model import Model
 
@@ -57,6 +58,8 @@ class Prompt(Struct, frozen=True):
 
     `stream` says how the provider is asked: false asks for a whole answer, which then comes as one Text.
     `schema` is a JSON schema that the answer must satisfy, for providers that can constrain; others ignore it.
+    A transcription has a `clip` and no messages, and maybe its `language` (ISO 639-1). A speech has its text as the
+    one user message, and maybe a `language` to choose the voice by.
     """
 
     model: Model
@@ -65,6 +68,8 @@ class Prompt(Struct, frozen=True):
     stream: bool = False
     schema: Raw | None = None
     user: str | None = None
+    clip: Clip | None = None
+    language: str | None = None
 
 
 class Text(Struct, frozen=True):
@@ -73,17 +78,57 @@ class Text(Struct, frozen=True):
     pieces: list[str]
 
 
+class Word(Struct, frozen=True):
+    """A word of a transcript, and when it is said, in seconds from the beginning of its clip."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+class Segment(Struct, frozen=True):
+    """A stretch of a transcript; its words where the model tells them."""
+
+    text: str
+    start_s: float
+    end_s: float
+    words: tuple[Word, ...] = ()
+
+
+class Transcript(Struct, frozen=True):
+    """What is said in a clip; `language` is ISO 639-1, None where the model does not tell."""
+
+    text: str
+    language: str | None = None
+    segments: tuple[Segment, ...] = ()
+
+
+class Sound(Struct, frozen=True):
+    """Speech: PCM of 16 bit, little endian, mono, at `rate` samples a second."""
+
+    pcm: bytes
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.pcm) / 2 / self.rate
+
+
 class Done(Struct, frozen=True):
     """The end of a whole answer.
 
     `usage` is None when the provider gave none or gave an absurd one; `usage_refused` then says what was wrong.
-    `vectors` is the whole answer of an embeddings model, one for each text: float32, little endian.
+    `vectors` is the whole answer of an embeddings model, one for each text: float32, little endian. `transcript` is
+    that of a transcription model, `sound` that of a speech model.
     """
 
     usage: Usage | None = None
     usage_refused: str | None = None
     finish_reason: str | None = None
     vectors: tuple[bytes, ...] = ()
+    transcript: Transcript | None = None
+    sound: Sound | None = None
 
 
 Event = Text | Done

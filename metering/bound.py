@@ -20,11 +20,16 @@ TURN_TOKENS = 8
 
 
 class Size(Struct, frozen=True):
-    """How large a call of a model may be: the most tokens that it reads, and that it may generate."""
+    """How large a call of a model may be: the most tokens that it reads, and that it may generate.
+
+    Of a transcription also the seconds of its audio, of a speech the characters of its text.
+    """
 
     model: str
     input_tokens: int
     output_tokens: int
+    audio_s: Decimal = ZERO
+    characters: int = 0
 
     def within(self, other: "Size") -> bool:
         """Whether whatever covers the other covers this."""
@@ -32,6 +37,8 @@ class Size(Struct, frozen=True):
             self.model == other.model
             and self.input_tokens <= other.input_tokens
             and self.output_tokens <= other.output_tokens
+            and self.audio_s <= other.audio_s
+            and self.characters <= other.characters
         )
 
 

@@ -1,5 +1,6 @@
 """Tokens of one upstream call, in disjoint buckets."""
 
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
@@ -17,7 +18,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     """Counts that never overlap: each token is in exactly one bucket.
 
     `busy_s` is the processor time of the call as a share of the whole machine, in seconds, for providers that
-    measure it (the embedded ones do); None elsewhere.
+    measure it (the embedded ones do); None elsewhere. `audio_s` is how much audio was read, `characters` how long a
+    text was spoken, for models that are priced by them; None elsewhere.
     """
 
     input_uncached: int = 0
@@ -29,6 +31,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     audio_output: int = 0
     source: UsageSource = "provider"
     busy_s: float | None = None
+    audio_s: Decimal | None = None
+    characters: int | None = None
 
     @property
     def input_tokens(self) -> int:

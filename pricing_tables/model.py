@@ -9,7 +9,7 @@ from msgspec import Struct
 
 Currency = Literal["EUR", "USD"]
 Tokenizer = Literal["o200k_base", "cl100k_base", "tekken"]
-Kind = Literal["chat", "embeddings"]
+Kind = Literal["chat", "embeddings", "transcription", "speech"]
 ONE_MILLION = Decimal(1_000_000)
 
 
@@ -34,7 +34,8 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One dated row: what a model costs from `effective_from` on, per million tokens; rows are never edited.
 
     `cached_input` is a price, `cached_input_factor` a factor of `input`; at most one is given, none means that
-    cached input costs as much as any. `audio_minute` prices audio input by its duration.
+    cached input costs as much as any. `audio_minute` prices audio input by its duration, `characters` a text that is
+    spoken, per million of them. Audio tokens cost `audio_input` and `audio_output`, or as much as any where not given.
     """
 
     effective_from: date
@@ -45,6 +46,9 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cached_input_factor: Decimal | None = None
     cache_write: Decimal | None = None
     audio_minute: Decimal | None = None
+    audio_input: Decimal | None = None
+    audio_output: Decimal | None = None
+    characters: Decimal | None = None
     tiers: tuple[Tier, ...] = ()
     source: str
     retrieved: date
@@ -58,6 +62,9 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 self.cached_input_factor,
                 self.cache_write,
                 self.audio_minute,
+                self.audio_input,
+                self.audio_output,
+                self.characters,
             )
         )
         if self.cached_input is not None and self.cached_input_factor is not None:
@@ -100,6 +107,7 @@ class Model(Struct, frozen=True, kw_only=True):
     `canonical` is the one id used for price and carbon alike, whatever name was asked or echoed.
     `stated` says that an operator's row of router.toml names its tokenizer, which may be only near its own.
     `zone` is an ISO alpha-3 electricity mix, None for the basis's own default; `pue` likewise.
+    `max_audio_s` is the longest audio that one call may have; longer ones are cut into parts.
     """
 
     name: str
@@ -117,6 +125,7 @@ class Model(Struct, frozen=True, kw_only=True):
     embedded: bool = False
     kind: Kind = "chat"
     stated: bool = False
+    max_audio_s: int | None = None
 
     def __hash__(self) -> int:
         return hash(self.name)

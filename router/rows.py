@@ -35,13 +35,16 @@ class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 class LocalEndpoint(Struct, frozen=True):
     """Where the embedded models answer: their base URL and key, and what each is called in the catalogue.
 
-    `model` is the chat model, None where embeddings alone are served; `embeddings` None where none are.
+    `model` is the chat model, None where embeddings alone are served; `embeddings`, `transcription` and `speech` are
+    None where none are.
     """
 
     base_url: str
     api_key: str
     model: str | None = None
     embeddings: str | None = None
+    transcription: str | None = None
+    speech: str | None = None
 
 
 def provider_rows(settings: Settings) -> list[ProviderRow]:
@@ -73,7 +76,8 @@ def catalogue_of(settings: Settings, rows: list[ProviderRow], local: LocalEndpoi
     builtin = load_catalogue(local_watts=settings.local_watts)
     models = [model for model in builtin if not model.embedded]
     if local is not None:
-        names = (name for name in (local.model, local.embeddings) if name is not None)
+        served = (local.model, local.embeddings, local.transcription, local.speech)
+        names = (name for name in served if name is not None)
         models += [_embedded(builtin, name, settings.local_zone) for name in names]
     providers = {row.name: row for row in rows}
     problems: list[str] = []

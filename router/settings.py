@@ -65,6 +65,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     document_max_mb: Annotated[int, Meta(ge=1, le=1000)] = 25
     document_max_passages: Annotated[int, Meta(ge=1, le=100_000)] = 5_000
     project_max_documents: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
+    transcription_model: str = "whisper-1"
+    meeting_model: str = "gpt-4o-transcribe"
+    minutes_model: str = "gpt-4o"
+    speech_model: str = "gpt-4o-mini-tts"
+    origins: str | None = None
+    ice_servers: str | None = None
+    realtime_max_sessions: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    realtime_session_minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
     max_output_tokens: Annotated[int, Meta(ge=1)] = 4096
     timezone: str = "Europe/Paris"
     smtp_url: str | None = None
