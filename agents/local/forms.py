@@ -33,8 +33,9 @@ def form_of(content_type: bytes, body: bytes) -> Form:
         raise refusal(400, "the body must be multipart/form-data")
     form = Form({})
     try:
-        with PushMultipartParser(boundary, len(body), max_segment_count=MOST_FIELDS, strict=True) as parser:
-            _collect(parser, body, form)
+        parser = PushMultipartParser(boundary.encode("latin-1"), max_segment_count=MOST_FIELDS)
+        _collect(parser, body, form)
+        parser.close()
     except (MultipartError, UnicodeDecodeError) as cause:
         raise refusal(400, "the multipart body is malformed") from cause
     return form

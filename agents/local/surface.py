@@ -145,7 +145,7 @@ class Surface:
         await start(send, 200, b"text/event-stream")
         async for piece in pieces:
             if piece.error is not None:
-                await write(send, _event(erroranswer(piece.error)), more=False)
+                await write(send, _event(error_answer(piece.error)), more=False)
                 return
             if piece.prompt_progress is None and (wants_usage or piece.usage is None):
                 await write(send, _event(self._chunk(piece)), more=True)
@@ -170,7 +170,7 @@ class Surface:
 
 
 def _engine_refusal(error: EngineError) -> Refused:
-    return Refused(error.code, erroranswer(error))
+    return Refused(error.code, error_answer(error))
 
 
 def _event(data: msgspec.Struct) -> bytes:
