@@ -38,6 +38,7 @@ from router.routes import (
     service_accounts,
     spend_limits,
     tokens,
+    transcription,
 )
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
@@ -56,6 +57,7 @@ USER_ROUTES = (
     health.health,
     health.metrics,
     books.usage,
+    transcription.supported_formats,
     describe,
 )
 KNOWN_ROUTES = (tokens.verify_token, *projects.ROUTES, *documents.ROUTES, *prompt_keys.ROUTES)

@@ -33,6 +33,7 @@ from router.bookings import Bookings
 from router.ground import Ground, ground_of, tokenizers_of
 from router.library import Holdings, holdings_of
 from router.projects import ProjectChoice
+from router.recordings import Recordings, recordings_of
 from router.settings import Settings
 from router.tenancy import Tenancy, tenancy_of
 from router.turnstile import Turnstile
@@ -58,6 +59,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency
     turnstile: Turnstile
     holdings: Holdings
+    recordings: Recordings
     counter: Counter
 
 
@@ -97,6 +99,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
         idempotency=idempotency,
         turnstile=turnstile,
         holdings=holdings,
+        recordings=recordings_of(settings, ground, stack),
         counter=Counter(books.tokens, house.own_tokens),
     )
 

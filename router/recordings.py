@@ -1,10 +1,11 @@
 """Recordings as callers send them: a form with one file, kept on the disk, and taken apart into samples."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
 
+from agents.audio.decoder import Decoder
+from agents.audio.recording import Recording
 from msgspec import Struct
 
 from agents.audio.errors import AudioTooLong
@@ -14,30 +15,16 @@ from router.decoding import ClientGone
 from router.departure import Departure
 from router.errors import Refused
 from router.forms import FILE, MOST_FORM_BYTES, Field, boundary_of, read_form
+from router.ground import Ground
 from router.line import line_of
 from router.places import Places
+from router.settings import Settings
 from router.spool import UPLOAD, Spool, Spooled
 
 BYTES_PER_MB = 1_000_000
 MOST_FIELD_BYTES = 256
 SEND = "envoyez du multipart/form-data avec un fichier « file »"
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-
-class Decoder(Protocol[T_co]):
-    """Takes recordings apart."""
-
-    async def decode(self, upload: Path, most_s: int, folder: Path) -> T_co:
-        """Return the samples of an upload, which lie in the folder.
-
-        Raises:
-            AudioUnreadable: It is no audio.
-            AudioTooLong: It lasts longer than so many seconds.
-            DecoderDown: Nobody can tell now.
-
-        """
-        ...
+FOLDER = "heard"  # in that of the data: recordings while they are heard
 
 
 class Sent(Struct, frozen=True, kw_only=True):
@@ -56,7 +43,7 @@ class Sent(Struct, frozen=True, kw_only=True):
         return b"\0".join([self.digest, *(each.encode() for each in told)])
 
 
-class Recordings(Generic[T]):
+class Recordings:
     """Takes recordings in, so many at the same time.
 
     Args:
@@ -66,7 +53,7 @@ class Recordings(Generic[T]):
 
     """
 
-    def __init__(self, spool: Spool, places: Places, decoder: Decoder[T]) -> None:
+    def __init__(self, spool: Spool, places: Places, decoder: Decoder) -> None:
         self._spool = spool
         self._places = places
         self._decoder = decoder
@@ -106,7 +93,7 @@ class Recordings(Generic[T]):
                 told = {name: field.text for name, field in fields.items() if field.text is not None}
                 yield Sent(upload=file.path, room=room, digest=file.digest, fields=told)
 
-    async def decoded(self, sent: Sent, most_s: int, scope: Scope) -> T:
+    async def decoded(self, sent: Sent, most_s: int, scope: Scope) -> Recording:
         """Return what a file holds; its samples lie in its folder.
 
         Args:
@@ -130,3 +117,20 @@ class Recordings(Generic[T]):
             # It is as large as what was made of it, and of no more use.
             sent.upload.unlink(missing_ok=True)
         raise ClientGone
+
+
+def recordings_of(settings: Settings, ground: Ground, stack: AsyncExitStack) -> Recordings:
+    """Return what takes recordings in; what decodes them is started with the first.
+
+    Args:
+        settings: Where the data is.
+        ground: The name of this process.
+        stack: Ends what was started, and removes what is left.
+
+    """
+    spool = Spool(settings.data_dir / FOLDER, ground.owner)
+    spool.open()
+    stack.callback(spool.close)
+    decoder = Decoder()
+    stack.push_async_callback(decoder.aclose)
+    return Recordings(spool, Places(), decoder)

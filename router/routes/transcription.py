@@ -5,14 +5,13 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from agents.audio.parts import parts_of
-from agents.audio.clip import Clip
-from agents.audio.recording import Recording
 from agents.providers.sizes import hearing
 from litestar import get
 from msgspec import Struct
 
 from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
+from agents.audio.clip import Clip
 from agents.providers.models import Models
 from agents.transcription import transcribe
 from metering.ledger import Admission
@@ -111,7 +110,7 @@ class Transcription:
         models: Callable[[Meter, Hold | None], Models],
         metrics: Metrics,
         projects: ProjectChoice,
-        recordings: Recordings[Recording],
+        recordings: Recordings,
         gate: Turnstile,
         replays: Replays,
     ) -> None:
