@@ -6,8 +6,9 @@ from router.front import Front
 from router.opening import Opened, models_of, project_choice_of
 from router.readings import Readings
 from router.replays import Replays
-from router.routes import completion, transcription
+from router.routes import completion, meeting, transcription
 from router.routes.completion import Completion
+from router.routes.meeting import Meeting
 from router.routes.transcription import Transcription
 from router.wiring import House
 
@@ -16,6 +17,7 @@ def mount(front: Front, house: House, opened: Opened) -> None:
     """Serve every metered route from now on."""
     front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
     front.mount(transcription.ROUTE, Metered(transcription_of(house, opened), opened.books))
+    front.mount(meeting.ROUTE, Metered(meeting_of(house, opened), opened.books))
 
 
 def completion_of(house: House, opened: Opened) -> Completion:
@@ -49,4 +51,18 @@ def transcription_of(house: House, opened: Opened) -> Transcription:
         recordings=opened.recordings,
         gate=opened.turnstile,
         replays=Replays(opened.idempotency, transcription.ROUTE),
+    )
+
+
+def meeting_of(house: House, opened: Opened) -> Meeting:
+    """Return the application behind `POST /transcription/meeting`."""
+    return Meeting(
+        authenticator=opened.tenancy.authenticator,
+        menu=house.audio,
+        models=models_of(house),
+        metrics=house.metrics,
+        projects=project_choice_of(house, opened),
+        recordings=opened.recordings,
+        gate=opened.turnstile,
+        replays=Replays(opened.idempotency, meeting.ROUTE),
     )

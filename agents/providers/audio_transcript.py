@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+from agents.audio.languages import likely_language
 from agents.errors import ProviderDown
 from agents.messages import Done, Segment, Transcript, Word
 from agents.providers.audio_usage import heard
@@ -22,12 +23,16 @@ _NULL = Raw(b"null")
 
 
 class Timed(Struct, gc=False):
-    """A segment or a word; Mistral's segments and OpenAI's differ in what is not here."""
+    """A segment or a word; Mistral's segments and OpenAI's differ in what is not here.
+
+    `language` is the embedded model's own: a clip may have more than one.
+    """
 
     text: str | None = None
     word: str | None = None
     start: float | None = None
     end: float | None = None
+    language: Raw = _NULL
 
 
 class Answer(Struct, gc=False):
@@ -63,7 +68,8 @@ def read_transcript(body: bytes, model: Model, sent_s: Decimal) -> Done:
         raise failure(ProviderDown, "malformed", accepted=True)
     text = answer.text.strip()
     segments = _segments(_timed(answer.segments), _timed(answer.words), float(sent_s))
-    transcript = Transcript(text, _language(answer.language), segments)
+    # Some models do not say which language they heard.
+    transcript = Transcript(text, _language(answer.language) or likely_language(text), segments)
     if answer.usage == _NULL:
         # What is priced by its duration needs no count of the vendor's.
         by_minute = any(price.audio_minute is not None for price in model.prices)
@@ -104,20 +110,20 @@ def _timed(raw: Raw) -> list[Timed]:
 def _segments(segments: list[Timed], words: list[Timed], end_s: float) -> tuple[Segment, ...]:
     """Return the segments in their order, each with the words that begin before the next one does."""
     spans = list(_ordered(segments, end_s))
-    left = [Word(text.strip(), start, end) for text, start, end in _ordered(words, end_s)]
+    left = [Word(text.strip(), start, end) for text, start, end, _ in _ordered(words, end_s)]
     found: list[Segment] = []
     at = 0
-    for index, (text, start, end) in enumerate(spans):
+    for index, (text, start, end, language) in enumerate(spans):
         until = spans[index + 1][1] if index + 1 < len(spans) else inf
         first = at
         while at < len(left) and left[at].start_s < until:
             at += 1
-        found.append(Segment(text.strip(), start, end, tuple(left[first:at])))
+        found.append(Segment(text.strip(), start, end, tuple(left[first:at]), _language(language)))
     return tuple(found)
 
 
-def _ordered(timed: Iterable[Timed], end_s: float) -> Iterable[tuple[str, float, float]]:
-    """Give texts and times; a time that goes back, passes the end or is none becomes the nearest that can be."""
+def _ordered(timed: Iterable[Timed], end_s: float) -> Iterable[tuple[str, float, float, Raw]]:
+    """Give texts, times and languages; a time that goes back, passes the end or is none becomes the nearest one."""
     latest = 0.0
     for each in timed:
         text = each.text if each.word is None else each.word
@@ -126,7 +132,7 @@ def _ordered(timed: Iterable[Timed], end_s: float) -> Iterable[tuple[str, float,
         start = _within(each.start, latest, end_s)
         end = _within(each.end, start, end_s)
         latest = start
-        yield text, start, end
+        yield text, start, end, each.language
 
 
 def _within(seconds: float | None, least: float, most: float) -> float:
