@@ -31,8 +31,8 @@ STREAM_DOC = (
     "`metadata`; the last one has `done: true` and the receipt."
 )
 HEARD_DOC = (
-    "The recording is a form's part `file`: wav, mp3, m4a, mp4, webm, ogg or flac, whatever it is called, of four hours at "
-    "most. `duration` is in seconds, by decoding."
+    "The recording is a form's part `file`: wav, mp3, m4a, mp4, webm, ogg or flac, whatever it is called, of at most "
+    "four hours. `duration` is in seconds, by decoding."
 )
 
 

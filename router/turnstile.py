@@ -7,7 +7,7 @@ import msgspec
 
 from accounts.gate.gate import Claim, Gate, Hold
 from agents.messages import Task
-from metering.bound import Bound, Size, most_input
+from metering.bound import NO_BOUND, Bound, Size, most_input
 from metering.ledger import Admission
 from metering.meter import Meter
 from pricing_tables.model import Model
@@ -61,7 +61,7 @@ class Turnstile:
     async def let_in_calls(
         self, admission: Admission, calls: Sequence[tuple[Model, Size]], meter: Meter
     ) -> Hold | None:
-        """Admit what is known to make these calls, in any order, at least one; else as `let_in`.
+        """Admit what is known to make these calls, in any order, maybe none; else as `let_in`.
 
         Raises:
             AccountError: A limit or budget refuses it.
@@ -72,7 +72,7 @@ class Turnstile:
             meter.admit(admission, stream=False)
             return None
         bounds = [meter.bound(size, self._longest_s[model.provider], admission.opened_at) for model, size in calls]
-        claim = self._claim_of(admission, None, reduce(Bound.and_also, bounds))
+        claim = self._claim_of(admission, None, reduce(Bound.and_also, bounds, NO_BOUND))
         return await self._admit(claim, admission, meter, stream=False)
 
     async def _admit(self, claim: Claim, admission: Admission, meter: Meter, *, stream: bool) -> Hold:
