@@ -204,5 +204,5 @@ def test_nothing_of_the_environment_is_sent_nor_the_key_written_and_the_loop_goe
     assert "environment" not in json.dumps(seen.headers)
     assert not any(key in run.stdout + run.stderr for key in KEYS.values())
     told = json.loads(run.stdout)
-    print(name, told)
+    sys.stdout.write(f"{name}: {told}\n")
     assert told["longest_block_s"] < 0.05
