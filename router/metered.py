@@ -113,10 +113,11 @@ async def write_whole(
 
     """
     client = Departure(line_of(scope))
+    body: Callable[[Receipt], bytes] | None = None
     try:
         async with client:
             body = await work
-        if client.gone:
+        if client.gone or body is None:
             await settle_without_answer(meter, "client_gone")
             return
         if keeper is not None:

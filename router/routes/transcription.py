@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-from agents.audio.parts import parts_of
-from agents.providers.sizes import hearing
 from litestar import get
 from msgspec import Struct
 
 from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
 from agents.audio.clip import Clip
+from agents.audio.parts import parts_of
 from agents.providers.models import Models
+from agents.providers.sizes import hearing
 from agents.transcription import transcribe
 from metering.ledger import Admission
 from metering.meter import Meter
