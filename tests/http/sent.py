@@ -1,7 +1,7 @@
 """Recordings as callers send them, and what a gateway has of them on its disk."""
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -43,6 +43,7 @@ def post(
     return requests.post(caller.gateway.url + path, data=body, headers=headers, timeout=60)
 
 
-def files_left(gateway: Gateway) -> list[Path]:
+def files_left(gateway: Gateway) -> list[str]:
     """Return what a gateway keeps of recordings, which is nothing once they are heard."""
-    return [path for path in (gateway.folder / "data" / "heard").rglob("*") if path.is_file()]
+    # Folders may go while they are looked at.
+    return [name for _, _, names in os.walk(gateway.folder / "data" / "heard") for name in names]
