@@ -203,7 +203,8 @@ class Completion:
                         if not isinstance(event, Done):
                             await writer.pieces(order.framing, event.pieces, kept)
             except FORESEEN as failure:
-                error = failure
+                # Its traceback holds this frame and all that came of the answer: they would wait for the collector.
+                error = failure.with_traceback(None)
             except CancelledError:
                 if client.gone:
                     raise
