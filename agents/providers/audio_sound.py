@@ -2,6 +2,9 @@
 
 import base64
 import re
+import struct
+from array import array
+from math import isfinite
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
@@ -19,6 +22,8 @@ STEP_BYTES = 1 << 16
 
 _NULL = Raw(b"null")
 _RATE = re.compile(r";\s*rate=([0-9]{4,6})\s*(?:;|$)", re.IGNORECASE)
+_FORMAT = struct.Struct("<HHIIHH")
+_INTEGERS, _FLOATS, _LOUDEST = 1, 3, 32_767
 _DELTA, _END = "speech.audio.delta", "speech.audio.done"
 
 
@@ -71,6 +76,50 @@ def read_events(body: bytes, characters: int) -> Done:
         elif event.type == _END:
             return _ended(event.usage, _sound(b"".join(pieces), RATE), characters)
     raise failure(ProviderDown, "cut", accepted=True)
+
+
+def read_wav(encoded: str, characters: int) -> Done:
+    """Return the end of an answer that is a WAV file in base64, of integers of 16 bit or of floats.
+
+    Raises:
+        ProviderDown: It is not a sound.
+
+    """
+    head, data = _chunks(_opened(encoded))
+    try:
+        kind, channels, rate, _, _, bits = _FORMAT.unpack_from(head)
+    except struct.error:
+        raise _malformed() from None
+    if channels != 1 or (kind, bits) not in {(_INTEGERS, 16), (_FLOATS, 32)}:
+        raise _malformed()
+    pcm = data if kind == _INTEGERS else _in_integers(data)
+    return Done(Usage(characters=characters), sound=_sound(pcm, rate))
+
+
+def _chunks(wav: bytes) -> tuple[bytes, bytes]:
+    """Return the format and the samples; a length that passes the end, as streams have it, ends there.
+
+    Source: Multimedia Programming Interface and Data Specifications 1.0, IBM and Microsoft, 1991, "WAVE".
+    """
+    if wav[:4] != b"RIFF" or wav[8:12] != b"WAVE":
+        raise _malformed()
+    head = b""
+    at = 12
+    while at + 8 <= len(wav):
+        name, size = wav[at : at + 4], int.from_bytes(wav[at + 4 : at + 8], "little")
+        if name == b"data":
+            return head, wav[at + 8 : at + 8 + size]
+        if name == b"fmt ":
+            head = wav[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+    raise _malformed()
+
+
+def _in_integers(data: bytes) -> bytes:
+    floats = array("f", data[: len(data) // 4 * 4])
+    return array(
+        "h", [round(max(-1.0, min(1.0, each)) * _LOUDEST) if isfinite(each) else 0 for each in floats]
+    ).tobytes()
 
 
 def _events(body: bytes) -> list[Event]:
