@@ -8,7 +8,7 @@ import requests
 from tests.gateway import Gateway, exact
 from tests.http.accounts import Administrator, Caller, within
 from tests.http.papers import form
-from tests.http.sent import HEAD, files_left, post, send
+from tests.http.sent import files_left, post, send
 from tests.speech import CONTAINERS, encoded, silence
 from tests.upstream import Upstream
 
@@ -63,9 +63,7 @@ def test_every_format_is_taken_under_any_name_and_type(caller: Caller, upstream:
 
 
 @pytest.mark.parametrize("where", ["query", "form", "both"])
-def test_language_that_is_given_is_asked_of_the_model_and_told(
-    caller: Caller, upstream: Upstream, where: str
-) -> None:
+def test_language_that_is_given_is_asked_of_the_model_and_told(caller: Caller, upstream: Upstream, where: str) -> None:
     query = {} if where == "form" else {"language": "EN"}
     fields = {} if where == "query" else {"language": "en"}
 
@@ -76,7 +74,7 @@ def test_language_that_is_given_is_asked_of_the_model_and_told(
     assert upstream.audio.heard[-1].one("language") == "en"
 
 
-def test_file_may_come_before_the_fields_without_name_and_in_single_bytes(caller: Caller, upstream: Upstream) -> None:
+def test_file_may_come_before_the_fields_without_name_and_in_single_bytes(caller: Caller) -> None:
     language = (b'Content-Disposition: form-data; name="language"', b"de")
     body = form((b"content-disposition: form-data; name=file", encoded(silence(0.2), "flac")), language)
 

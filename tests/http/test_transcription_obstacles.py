@@ -1,4 +1,4 @@
-"""Recordings that are broken, too large, too long, oddly sent or not the caller's to send: refused, nothing kept (2.6b)."""
+"""Recordings that are broken, too large, oddly sent or not the caller's to send: refused, nothing kept (2.6b)."""
 
 import socket
 from collections.abc import Iterator
