@@ -32,9 +32,7 @@ def is_local_program(peer: tuple[str, int] | None, headers: Iterable[tuple[bytes
     return _seen_locally(peer, headers) is not None
 
 
-def _seen_locally(
-    peer: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]]
-) -> dict[bytes, bytes] | None:
+def _seen_locally(peer: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
     """Return the headers of a request that no proxy handed on to a loopback name; None of any other."""
     if peer is None or not ip_address(peer[0]).is_loopback:
         return None
@@ -45,6 +43,16 @@ def _seen_locally(
         seen[name] = value
     host = seen.get(b"host", b"").decode("latin-1").lower()
     return seen if _host_name(host) in LOOPBACK_NAMES else None
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether only this machine reaches what is bound to a host: a name or an address without brackets."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _host_name(host: str) -> str:

@@ -1,10 +1,17 @@
 """The metered routes of a process, each served by itself under its path."""
 
+from agents.voice.conversation import Conversation
 from agents.window import Window
 from metering.middleware import Metered
 from router.front import Front
 from router.opening import Opened, models_of, project_choice_of
 from router.readings import Readings
+from router.realtime import wire
+from router.realtime.entrance import Entrance
+from router.realtime.limits import Pace, Seats
+from router.realtime.origins import Origins
+from router.realtime.socket import RealtimeSocket
+from router.realtime.turns import Desk
 from router.replays import Replays
 from router.routes import completion, meeting, transcription
 from router.routes.completion import Completion
@@ -18,6 +25,7 @@ def mount(front: Front, house: House, opened: Opened) -> None:
     front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
     front.mount(transcription.ROUTE, Metered(transcription_of(house, opened), opened.books))
     front.mount(meeting.ROUTE, Metered(meeting_of(house, opened), opened.books))
+    front.mount_socket(wire.ROUTE, socket_of(house, opened))
 
 
 def completion_of(house: House, opened: Opened) -> Completion:
@@ -65,4 +73,27 @@ def meeting_of(house: House, opened: Opened) -> Meeting:
         recordings=opened.recordings,
         gate=opened.turnstile,
         replays=Replays(opened.idempotency, meeting.ROUTE),
+    )
+
+
+def socket_of(house: House, opened: Opened) -> RealtimeSocket:
+    """Return the application behind `/realtime/ws`."""
+    settings = house.settings
+    desk = Desk(
+        menu=house.menu,
+        audio=house.audio,
+        models=models_of(house),
+        planner=house.planner,
+        projects=project_choice_of(house, opened),
+        readings=_readings(house, opened),
+        gate=opened.turnstile,
+        books=opened.books,
+    )
+    return RealtimeSocket(
+        entrance=Entrance(opened.tenancy.authenticator, anonymous=settings.development),
+        origins=Origins(settings.origins, development=settings.development),
+        seats=Seats(settings.realtime_max_sessions),
+        desk=desk,
+        converse=Conversation,
+        pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
     )

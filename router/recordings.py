@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from agents.audio.decoder import Decoder
-from agents.audio.recording import Recording
 from msgspec import Struct
 
+from agents.audio.decoder import Decoder
 from agents.audio.errors import AudioTooLong
+from agents.audio.recording import Recording
 from metering.middleware import Receive, Scope
 from router.arriving import arriving
 from router.decoding import ClientGone

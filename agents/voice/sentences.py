@@ -8,7 +8,51 @@ FIRST_CLAUSE = 60
 LONGEST = 300
 # A full stop after these ends no sentence.
 ABBREVIATIONS = frozenset(
-    ["m", "mm", "mme", "mlle", "mr", "mrs", "ms", "dr", "pr", "prof", "st", "ste", "art", "env", "ex", "cf", "fig", "n", "no", "p", "pp", "vol", "vs", "etc", "av", "apr", "al", "ca", "tel", "tél", "e.g", "i.e", "c.-à-d", "p.ex", "min", "max", "jr", "sr", "inc", "ltd", "dept", "est", "approx"]
+    [
+        "m",
+        "mm",
+        "mme",
+        "mlle",
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "pr",
+        "prof",
+        "st",
+        "ste",
+        "art",
+        "env",
+        "ex",
+        "cf",
+        "fig",
+        "n",
+        "no",
+        "p",
+        "pp",
+        "vol",
+        "vs",
+        "etc",
+        "av",
+        "apr",
+        "al",
+        "ca",
+        "tel",
+        "tél",
+        "e.g",
+        "i.e",
+        "c.-à-d",
+        "p.ex",
+        "min",
+        "max",
+        "jr",
+        "sr",
+        "inc",
+        "ltd",
+        "dept",
+        "est",
+        "approx",
+    ]
 )
 
 # What follows an end is part of it: quotes, brackets, more dots.

@@ -19,10 +19,12 @@ class SocketClient:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._closed = False
+        self.accepted = False
 
     async def accept(self, subprotocol: str | None) -> None:
         """Accept the connection."""
         await self._out({"type": "websocket.accept", "subprotocol": subprotocol})
+        self.accepted = True
 
     async def tell(self, kind: str, payload: Struct) -> None:
         """Send an event; wait while the client does not keep up.

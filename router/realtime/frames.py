@@ -1,10 +1,12 @@
 """What clients may send as text, closed type by type, and what the socket itself tells them (2.6.1, 2.6.2)."""
 
+from contextlib import suppress
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from agents.voice.candidate import Candidate
 from agents.voice.turns import Ask
 from router.decoding import decode
 from router.errors import Refused
@@ -74,13 +76,23 @@ class Offer(Asking, frozen=True, kw_only=True):
     type: Literal["offer"] = "offer"
 
 
-class Candidate(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """`ice-candidate`, as browsers write one; none, or an empty one, says that there are no others."""
+class CandidateInit(Struct, frozen=True, forbid_unknown_fields=True):
+    """A way to reach the peer, as browsers write it; an empty `candidate` says that there are no others."""
 
-    candidate: str | None = None
-    sdp_mid: str | None = None
-    sdp_m_line_index: int | None = msgspec.field(default=None, name="sdpMLineIndex")
-    username_fragment: str | None = None
+    candidate: str = ""
+    sdpMid: str | None = None  # noqa: N815 - the browser's own name
+    sdpMLineIndex: Annotated[int, Meta(ge=0, le=65_535)] | None = None  # noqa: N815 - as above
+    usernameFragment: str | None = None  # noqa: N815 - as above
+
+    def in_words(self) -> Candidate:
+        """Return it in the words of the conversation."""
+        return Candidate(self.candidate, self.sdpMid, self.sdpMLineIndex, self.usernameFragment)
+
+
+class NestedCandidate(Struct, frozen=True, forbid_unknown_fields=True):
+    """The same within one more object, as many pages send it; null says that there are no others."""
+
+    candidate: CandidateInit | None
 
 
 class SoundBegins(Asking, frozen=True, kw_only=True):
@@ -90,19 +102,20 @@ class SoundBegins(Asking, frozen=True, kw_only=True):
     rate: Annotated[int, Meta(ge=8_000, le=MOST_RATE)] = 16_000
 
 
-Sent = Nothing | Credential | WrittenMessage | Offer | Candidate | SoundBegins
+Sent = Nothing | Credential | WrittenMessage | Offer | CandidateInit | SoundBegins
 TYPES: dict[str, type[Sent]] = {
     "auth": Credential,
     "message": WrittenMessage,
     "ping": Nothing,
     "offer": Offer,
-    "ice-candidate": Candidate,
+    "ice-candidate": CandidateInit,
     "audio.start": SoundBegins,
     "audio.end": Nothing,
     "interrupt": Nothing,
     "cancel": Nothing,
 }
 _frame = msgspec.json.Decoder(Frame)
+_nested = msgspec.json.Decoder(NestedCandidate)
 _payloads = {name: msgspec.json.Decoder(shape) for name, shape in TYPES.items()}
 
 
@@ -120,6 +133,9 @@ def read(text: str) -> tuple[str, Sent]:
     decoder = _payloads.get(frame.type)
     if decoder is None:
         raise Refused("invalid_request", f"« type » doit être {', '.join(TYPES)}", param="type")
+    if frame.type == "ice-candidate":
+        with suppress(msgspec.ValidationError):
+            return frame.type, _nested.decode(frame.payload).candidate or CandidateInit()
     return frame.type, decode(decoder, bytes(frame.payload))
 
 

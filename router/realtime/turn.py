@@ -45,7 +45,7 @@ class SocketTurn:
 
     """
 
-    def __init__(  # noqa: PLR0913 - keywords alone, one for each thing that a turn has
+    def __init__(
         self,
         *,
         shown: str,

@@ -119,7 +119,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             return
         sent = self.conn.close_sent
         code = 1002 if sent is None else sent.code
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": "" if sent is None else sent.reason})
+        self.queue.put_nowait(
+            {"type": "websocket.disconnect", "code": code, "reason": "" if sent is None else sent.reason}
+        )
         self.stop_keepalive()
         self.close_sent = True
         self._lingers = True
