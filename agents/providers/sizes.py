@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from agents.messages import Prompt
 from metering.bound import Size, most_input
+from pricing_tables.model import Model
 
 
 def size_of(prompt: Prompt, max_tokens: int) -> Size:
@@ -15,7 +16,7 @@ def size_of(prompt: Prompt, max_tokens: int) -> Size:
     texts = [message.content for message in prompt.messages]
     match prompt.model.kind:
         case "transcription":
-            return Size(name, 0, 0, audio_s=Decimal(0) if prompt.clip is None else prompt.clip.seconds)
+            return hearing(prompt.model, Decimal(0) if prompt.clip is None else prompt.clip.seconds)
         case "speech":
             return Size(name, most_input(texts), 0, characters=sum(map(len, texts)))
         case "embeddings":
@@ -24,3 +25,8 @@ def size_of(prompt: Prompt, max_tokens: int) -> Size:
             if prompt.schema is not None:
                 texts.append(bytes(prompt.schema).decode())
             return Size(name, most_input(texts), prompt.sampling.max_tokens or max_tokens)
+
+
+def hearing(model: Model, seconds: Decimal) -> Size:
+    """Return the most that it can be to have so much audio transcribed in one call."""
+    return Size(model.name, 0, 0, audio_s=seconds)
