@@ -22,7 +22,7 @@ def caller(boardroom: Gateway) -> Caller:
 
 
 def streamed(caller: Caller, sitting: Sitting) -> Answer:
-    with sending(caller, sitting.file, 30, ACCEPT) as wire:
+    with sending(caller, sitting.file, ACCEPT) as wire:
         return read(wire)
 
 
@@ -68,7 +68,7 @@ def test_headers_keep_proxies_from_holding_it_back(caller: Caller, ears: Upstrea
 def test_part_is_told_while_the_next_is_still_heard(caller: Caller, ears: Upstream) -> None:
     sitting = Sitting(ears, failing={4: [{"held": True, "text": "Voilà."}]})
 
-    with sending(caller, sitting.file, 30, ACCEPT) as wire:
+    with sending(caller, sitting.file, ACCEPT) as wire:
         got = read_until(wire, b'"transcribing"')
         assert within(15, lambda: any(reply.held for reply in sitting.replies))
         assert b'"minutes"' not in got
