@@ -170,7 +170,13 @@ def test_a_key_reaches_no_other_model_agent_or_project(host: Administrator, upst
 
 
 HERE = ["http://localhost:3000", "http://127.0.0.1:8080", "http://[::1]:5173", "http://localhost", "https://localhost"]
-ELSEWHERE = ["https://evil.example", "http://localhost.evil.example", "null", "http://127.0.0.1@evil.example", "file://"]
+ELSEWHERE = [
+    "https://evil.example",
+    "http://localhost.evil.example",
+    "null",
+    "http://127.0.0.1@evil.example",
+    "file://",
+]
 LOOKALIKES = [f"{PAGE}.evil", f"{PAGE}:8443", PAGE.replace("https", "http"), PAGE.upper(), f"{PAGE}/"]
 
 

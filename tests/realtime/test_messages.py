@@ -33,7 +33,10 @@ def test_a_message_is_answered_and_its_receipt_is_the_row_of_the_book(open_house
     assert told["usage"]["total_tokens"] == 123
     assert (row["status"], row["agent"], row["model"]) == ("ok", "V2", "gpt-4o")
     assert (row["cost_eur"], row["emissions_kgCO2eq"]) == (told["pricing"]["total_cost"], told["emissions_kgCO2eq"])
-    assert (row["input_tokens"], row["output_tokens"]) == (told["usage"]["input_tokens"], told["usage"]["output_tokens"])
+    assert (row["input_tokens"], row["output_tokens"]) == (
+        told["usage"]["input_tokens"],
+        told["usage"]["output_tokens"],
+    )
 
 
 def test_metadata_is_that_of_a_streamed_completion(open_house: Gateway, upstream: Upstream) -> None:
