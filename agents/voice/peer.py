@@ -22,6 +22,8 @@ from agents.voice.turns import TurnRefused
 
 MOST_SDP = 65_536  # characters: an offer of Chromium has some 7,000
 MOST_SECTIONS = 8
+# Without these nothing can be heard, found or trusted.
+NEEDED = ("\nm=audio", "\na=ice-ufrag:", "\na=ice-pwd:", "\na=fingerprint:")
 MOST_CANDIDATES = 64
 CONNECT_S = 30.0
 LOOPBACK = "127.0.0.1"
@@ -82,7 +84,7 @@ class Peer:
             TurnRefused: The offer is not one, or offers no sound.
 
         """
-        if len(sdp) > MOST_SDP or sdp.count("\nm=") > MOST_SECTIONS or "\nm=audio" not in sdp:
+        if len(sdp) > MOST_SDP or sdp.count("\nm=") > MOST_SECTIONS or any(each not in sdp for each in NEEDED):
             raise refused()
         try:
             self._connection.addTrack(self.track)
