@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from math import inf
 
 from metering.receipt import CallStatus
@@ -18,12 +19,16 @@ class Call:
         asked: The (role, content) turns that were sent, for an estimate when the provider's count is lost.
         max_tokens: How many tokens the answer may have; None leaves it to the provider.
         longest_s: After how many seconds it is given up: what follows is waiting for a reader, and nobody's work.
+        audio_s: How much audio was sent, in seconds; None where none was.
+        characters: How long the text is that is to be spoken; None where none is.
 
     """
 
     __slots__ = (
         "accepted",
         "asked",
+        "audio_s",
+        "characters",
         "ended",
         "failure",
         "first",
@@ -46,9 +51,13 @@ class Call:
         streamed: bool,
         max_tokens: int | None = None,
         longest_s: float = inf,
+        audio_s: Decimal | None = None,
+        characters: int | None = None,
     ) -> None:
         self.model = model
         self.longest_s = longest_s
+        self.audio_s = audio_s
+        self.characters = characters
         self.asked = asked
         self.max_tokens = max_tokens
         self.streamed = streamed

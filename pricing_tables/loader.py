@@ -11,7 +11,16 @@ from msgspec import Struct
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import TableMalformed
 from pricing_tables.exchange import RateRow, Rates
-from pricing_tables.model import ByPower, Carbon, CarbonUnknown, Kind, Model, Price, Tokenizer
+from pricing_tables.model import (
+    MOST_AUDIO_TOKENS_S,
+    ByPower,
+    Carbon,
+    CarbonUnknown,
+    Kind,
+    Model,
+    Price,
+    Tokenizer,
+)
 from pricing_tables.rows import record_named
 
 TABLES = Path(__file__).parent
@@ -33,6 +42,8 @@ class BuiltinRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ecologits: str | None = None
     carbon: Literal["measured_power", "unknown"] | None = None
     kind: Kind = "chat"
+    max_audio_s: int | None = None
+    audio_tokens_s: int = MOST_AUDIO_TOKENS_S
 
     def __post_init__(self) -> None:
         if (self.ecologits is None) == (self.carbon is None):
@@ -40,6 +51,8 @@ class BuiltinRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         days = [price.effective_from for price in self.price]
         if not days or days != sorted(set(days)):
             raise ValueError(f"model {self.name!r} has price rows, oldest first, no two of one day")
+        if (self.kind == "transcription") != (self.max_audio_s is not None):
+            raise ValueError(f"model {self.name!r}: a transcription, and nothing else, has a longest audio")
 
 
 class VendorTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -110,6 +123,8 @@ def _model(table: VendorTable, row: BuiltinRow, local_watts: float) -> Model:
         pue=table.pue,
         embedded=table.embedded,
         kind=row.kind,
+        max_audio_s=row.max_audio_s,
+        audio_tokens_s=row.audio_tokens_s,
     )
 
 

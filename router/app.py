@@ -20,7 +20,8 @@ from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
 from router.openapi import describe
-from router.opening import completion_of, open_house, state_of
+from router.opening import completion_of, open_house, socket_of, state_of
+from router.realtime import wire
 from router.routes import (
     admin_keys,
     admin_projects,
@@ -149,6 +150,7 @@ async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
         application.state.update(state_of(house, opened))
         front: Front = application.state.front
         front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
+        front.mount_socket(wire.ROUTE, socket_of(house, opened))
         # What was made at start-up lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()

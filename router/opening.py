@@ -24,6 +24,7 @@ from accounts.limits.rates_store import sweep_rates
 from accounts.projects import Projects
 from agents.counting import Counter
 from agents.providers.models import Models
+from agents.voice.conversation import Conversation
 from agents.window import Window
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
@@ -35,6 +36,11 @@ from router.ground import Ground, ground_of, tokenizers_of
 from router.library import Holdings, holdings_of
 from router.projects import ProjectChoice
 from router.readings import Readings
+from router.realtime.entrance import Entrance
+from router.realtime.limits import Pace, Seats
+from router.realtime.origins import Origins
+from router.realtime.socket import RealtimeSocket
+from router.realtime.turns import Desk
 from router.replays import Replays
 from router.routes import completion
 from router.routes.completion import Completion
@@ -198,6 +204,29 @@ def completion_of(house: House, opened: Opened) -> Completion:
         readings=_readings(house, opened),
         gate=opened.turnstile,
         replays=Replays(opened.idempotency, completion.ROUTE),
+    )
+
+
+def socket_of(house: House, opened: Opened) -> RealtimeSocket:
+    """Return the application behind `/realtime/ws`."""
+    settings = house.settings
+    desk = Desk(
+        menu=house.menu,
+        audio=house.audio,
+        models=models_of(house),
+        planner=house.planner,
+        projects=project_choice_of(house, opened),
+        readings=_readings(house, opened),
+        gate=opened.turnstile,
+        books=opened.books,
+    )
+    return RealtimeSocket(
+        entrance=Entrance(opened.tenancy.authenticator, anonymous=settings.development),
+        origins=Origins(settings.origins, development=settings.development),
+        seats=Seats(settings.realtime_max_sessions),
+        desk=desk,
+        converse=Conversation,
+        pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
     )
 
 

@@ -23,6 +23,7 @@ from router.app import LOCAL_VARIABLE, create_app
 from router.edge import EdgeProtocol
 from router.front import Front
 from router.ground import database_url_of
+from router.realtime.wire import MOST_MESSAGE_BYTES
 from router.rows import LocalEndpoint, is_keyless
 from router.settings import Settings, SettingsWrong, environment_of
 from router.wiring import build
@@ -129,7 +130,9 @@ def _config(application: Front | str, settings: Settings) -> uvicorn.Config:
         factory=isinstance(application, str),
         loop="uvloop",
         http=EdgeProtocol,
-        ws="none",
+        ws="none",  # the edge upgrades by itself
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
         interface="asgi3",
         lifespan="on",
         log_level="warning",

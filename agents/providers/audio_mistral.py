@@ -1,0 +1,7 @@
+"""Audio through Mistral's SDK."""
+
+from agents.providers.transport import Transport
+
+
+def opened(transport: Transport) -> None:
+    """Open the SDK on a transport."""

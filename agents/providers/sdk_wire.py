@@ -1,0 +1,63 @@
+"""The HTTP client that vendors' SDKs are given: what they ask goes through our own transport, with its limits."""
+
+from collections.abc import AsyncIterable
+from typing import cast
+
+import httpx2
+
+from agents.errors import ProviderDown
+from agents.providers.failure import failure, refusal
+from agents.providers.transport import Transport
+
+# Where requests go is the transport's matter: no SDK, setting or redirect can send the key or a recording elsewhere.
+NOWHERE = "http://provider.invalid"
+NO_KEY = "none"  # the SDKs insist on one; the transport sends its own, or none
+
+MOST_TRANSCRIPT_BYTES = 2 << 20  # an hour of speech with a time for each word has half as many
+MOST_SOUND_BYTES = 32 << 20  # five minutes, which no vendor's longest text takes, at 24 kHz and in base64
+
+_SUCCESS = range(200, 300)
+_SPEECH = "/audio/speech"
+
+
+class Wire(httpx2.AsyncBaseTransport):
+    """Carries the requests of an SDK.
+
+    An answer other than 2xx never reaches the SDK: it is raised as the error that it is for every other call, so the
+    SDK can neither try again nor follow it. Of its headers only the type of the body goes out, so none that it makes
+    of the environment does.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request and return its answer, whole.
+
+        Raises:
+            ProviderError: One of its kinds.
+
+        """
+        path = "/audio/" + request.url.path.partition("/audio/")[2]
+        size = int(request.headers["content-length"])
+        body = cast("AsyncIterable[bytes]", request.stream)
+        answer = await self._transport.upload(path, request.headers["content-type"], size, body)
+        try:
+            if answer.status not in _SUCCESS:
+                answer.finish()
+                raise refusal(answer.status, answer.retry_after)
+            content = await answer.body(MOST_SOUND_BYTES if path == _SPEECH else MOST_TRANSCRIPT_BYTES)
+            headers = {"content-type": answer.media_type, "x-busy-seconds": answer.busy}
+            return httpx2.Response(answer.status, headers=headers, content=content)
+        finally:
+            answer.close()
+
+
+def client(transport: Transport) -> httpx2.AsyncClient:
+    """Return the client to give to an SDK; no proxy, key or certificate of the environment is looked at."""
+    return httpx2.AsyncClient(transport=Wire(transport), trust_env=False, follow_redirects=False, timeout=None)
+
+
+def malformed() -> ProviderDown:
+    """Return the error of an answer that is none; its tokens are owed."""
+    return failure(ProviderDown, "malformed", accepted=True)
