@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from agents.messages import Sound
 from agents.voice.candidate import Candidate
 from agents.voice.conversation import Conversation
-from agents.voice.equipment import Equipment
+from agents.voice.equipment import Equipment, installed_detector
 from agents.voice.turns import Ask, TurnRefused
 from tests.speech import RATE, say, silence
-from tests.unit.agents.voice.ears import weights
 from tests.unit.agents.voice.scripted import Line, Script
 from tests.voice.caller import Caller
 
-HERE = Equipment(detector=weights(), loopback=True)
+HERE = Equipment(detector=installed_detector(), loopback=True)
 QUESTION = say("Quelle est la capitale de l'Italie ?")
 ANSWER = Sound(say("Rome est la capitale de l'Italie, et c'est une belle ville où il fait bon vivre."), RATE)
 

@@ -10,13 +10,12 @@ import pytest
 
 from agents.messages import Sound
 from agents.voice.conversation import Conversation
-from agents.voice.equipment import Equipment
+from agents.voice.equipment import Equipment, installed_detector
 from agents.voice.turns import Ask, TurnRefused
 from tests.speech import RATE, encoded, say, seconds_of, silence
-from tests.unit.agents.voice.ears import weights
 from tests.unit.agents.voice.scripted import Line, Script
 
-EARS = Equipment(detector=weights())
+EARS = Equipment(detector=installed_detector())
 QUESTION = silence(0.3) + say("Quelle est la capitale de l'Italie ?") + silence(0.8)
 LONG = Sound(bytes(2 * 2 * RATE), RATE)  # two seconds
 

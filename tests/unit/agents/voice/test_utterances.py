@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from agents.voice.detector import Detectors, Loudness, Silero
+from agents.voice import detector as detecting
+from agents.voice.detector import Loudness, Silero
+from agents.voice.equipment import installed_detector
 from agents.voice.utterances import LONGEST, Spoken, Utterances
 from tests.speech import ENGLISH, RATE, say, seconds_of, silence
-from tests.unit.agents.voice.ears import weights
 
 QUESTION = say("Quelle est la capitale de l'Italie ?")
 FRAME = 640
@@ -28,7 +29,7 @@ def heard(pcm, detector):
 
 @pytest.fixture(params=["network", "loudness"])
 def detector(request):
-    return Detectors(weights() if request.param == "network" else None).make()
+    return detecting.detector(installed_detector() if request.param == "network" else None)
 
 
 @pytest.mark.parametrize("loudness", [0, 60])
@@ -55,7 +56,7 @@ def test_the_clip_begins_before_the_beginning(detector):
 
 
 def test_noise_without_a_voice_is_not_heard_by_the_network():
-    assert heard(noisy(silence(6), 800), Detectors(weights()).make()) == []
+    assert heard(noisy(silence(6), 800), detecting.detector(installed_detector())) == []
 
 
 def test_a_noise_shorter_than_a_syllable_is_not_speech():
@@ -71,7 +72,7 @@ def test_somebody_who_never_pauses_is_heard_in_pieces():
 
 
 def test_an_utterance_under_way_ends_when_its_speaker_says_so():
-    utterances = Utterances(Detectors(weights()).make())
+    utterances = Utterances(detecting.detector(installed_detector()))
     utterances.feed(silence(0.5) + say(ENGLISH, "en")[: 2 * RATE])
 
     (spoken,) = utterances.end()
@@ -80,6 +81,6 @@ def test_an_utterance_under_way_ends_when_its_speaker_says_so():
     assert utterances.end() == []
 
 
-def test_without_weights_loudness_decides(tmp_path):
-    assert isinstance(Detectors(weights()).make(), Silero)
-    assert isinstance(Detectors(tmp_path / "none.onnx").make(), Loudness)
+def test_without_weights_loudness_decides():
+    assert isinstance(detecting.detector(installed_detector()), Silero)
+    assert isinstance(detecting.detector(None), Loudness)
