@@ -25,6 +25,7 @@ from accounts.projects import Projects
 from agents.counting import Counter
 from agents.providers.models import Models
 from agents.voice.conversation import Conversation
+from agents.voice.equipment import Equipment, installed_detector
 from agents.window import Window
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
@@ -34,6 +35,7 @@ from pricing_tables.loader import load_rates
 from router.bookings import Bookings
 from router.ground import Ground, ground_of, tokenizers_of
 from router.library import Holdings, holdings_of
+from router.locality import is_loopback_host
 from router.projects import ProjectChoice
 from router.readings import Readings
 from router.realtime.entrance import Entrance
@@ -220,12 +222,13 @@ def socket_of(house: House, opened: Opened) -> RealtimeSocket:
         gate=opened.turnstile,
         books=opened.books,
     )
+    equipment = Equipment(installed_detector(), settings.ice_servers, loopback=is_loopback_host(settings.host))
     return RealtimeSocket(
         entrance=Entrance(opened.tenancy.authenticator, anonymous=settings.development),
         origins=Origins(settings.origins, development=settings.development),
         seats=Seats(settings.realtime_max_sessions),
         desk=desk,
-        converse=Conversation,
+        converse=lambda client, turns: Conversation(client, turns, equipment),
         pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
     )
 

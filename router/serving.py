@@ -14,9 +14,9 @@ import uvicorn
 from msgspec import json
 from uvicorn.supervisors import Multiprocess
 
-from agents.local import embeddings
+from agents.local import embeddings, hearing, speaking
 from agents.local.errors import LocalModelError
-from agents.local.fetch import installed_chat
+from agents.local.fetch import installed_chat, installed_whisper
 from agents.local.shelf import default_models_dir
 from agents.local.supervise import LocalModels
 from router.app import LOCAL_VARIABLE, create_app
@@ -86,27 +86,48 @@ def prepare(settings: Settings) -> None:
 def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
     """Start the embedded models if they are on; the stack stops them.
 
-    Beside a vendor's key the embeddings model is served alone, unless another embeds: nobody waits for it.
+    Beside a vendor's key and without `ROUTER_LOCAL=on` chat is left out, and nobody waits: of the others those are
+    served that no built-in vendor with a key has, and those that a setting names.
     """
-    keyless = is_keyless(settings, environment_of(Path.cwd()))
     if settings.local == "off":
         return None
-    embeds = embeddings.installed()
-    if settings.local == "auto" and not keyless:
-        if not embeds or settings.embeddings_model not in {None, embeddings.MODEL}:
-            return None
-        models = LocalModels(None, None, embeddings=True)
-        stack.callback(models.stop)
-        models.begin()
-        return LocalEndpoint(models.base_url, models.api_key, None, embeddings.MODEL)
-    path, name = _chat_model(settings)
-    models = LocalModels(path, name, embeddings=embeds)
+    whole = settings.local == "on" or is_keyless(settings, environment_of(Path.cwd()))
+    whisper = _whisper(settings) if whole or _transcribes(settings) else None
+    speaks = speaking.installed() and (whole or _speaks(settings))
+    embeds = embeddings.installed() and (whole or settings.embeddings_model in {None, embeddings.MODEL})
+    if not (whole or whisper or speaks or embeds):
+        return None
+    path, name = _chat_model(settings) if whole else (None, None)
+    models = LocalModels(path, name, embeddings=embeds, whisper=whisper, speech=speaks)
     try:
-        models.start()
+        models.start() if whole else models.begin()
     except LocalModelError as cause:
         raise SettingsWrong([f"ROUTER_LOCAL: {cause}"]) from cause
     stack.callback(models.stop)
-    return LocalEndpoint(models.base_url, models.api_key, name, embeddings.MODEL if embeds else None)
+    return LocalEndpoint(
+        base_url=models.base_url,
+        api_key=models.api_key,
+        model=name,
+        embeddings=embeddings.MODEL if embeds else None,
+        transcription=hearing.MODEL if whisper else None,
+        speech=speaking.MODEL if speaks else None,
+    )
+
+
+def _transcribes(settings: Settings) -> bool:
+    """Whether no built-in vendor with a key transcribes, or the embedded model is wanted by name."""
+    named = hearing.MODEL in {settings.transcription_model, settings.meeting_model}
+    return named or not (settings.openai_api_key or settings.mistral_api_key)
+
+
+def _speaks(settings: Settings) -> bool:
+    """Whether no built-in vendor with a key speaks, or the embedded voices are wanted by name."""
+    return settings.speech_model == speaking.MODEL or not settings.openai_api_key
+
+
+def _whisper(settings: Settings) -> Path | None:
+    """Return the folder of the transcription model, where it and its engine are installed."""
+    return installed_whisper(settings.models_dir or default_models_dir()) if hearing.installed() else None
 
 
 def _chat_model(settings: Settings) -> tuple[Path, str]:

@@ -6,16 +6,15 @@ from typing import Self
 
 import anyio
 
-from agents.messages import Sound
 from agents.voice import signals
 from agents.voice.attending import Attending
 from agents.voice.candidate import Candidate
 from agents.voice.equipment import Equipment
 from agents.voice.events import Format
-from agents.voice.frames import Frames, at_our_rate
+from agents.voice.media import Media
 from agents.voice.outbox import Outbox
 from agents.voice.session import State, step
-from agents.voice.turns import Ask, Client, TurnRefused, Turns
+from agents.voice.turns import Ask, Client, Turns
 
 GOODBYE_S = 5.0  # to settle what is open once the client is gone
 
@@ -31,19 +30,19 @@ class Conversation:
     """
 
     def __init__(self, client: Client, turns: Turns, equipment: Equipment | None = None) -> None:
-        self._equipment = equipment or Equipment()
         self._turns = turns
         self._outbox = Outbox(client)
         self._tasks = asyncio.TaskGroup()
         self._state = State()
-        self._frames = Frames(self._outbox, self._take)
+        self._media = Media(equipment or Equipment(), self._outbox, self._take, self._tasks)
         self._turn: Attending | None = None
         self._attendance: asyncio.Task[None] | None = None
-        self._standing: list[asyncio.Task[None]] = []
+        self._sending: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
-        self._standing = [self._tasks.create_task(work) for work in (self._send(), self._frames.run())]
+        self._sending = self._tasks.create_task(self._send())
+        self._media.start()
         return self
 
     async def __aexit__(
@@ -57,23 +56,33 @@ class Conversation:
         await self._outbox.room()
         self._take(signals.Wrote(ask, text))
 
-    async def listen(self, rate: int, ask: Ask) -> None:
-        """Begin to listen to frames of sound, mono PCM of 16 bit at `rate`; what is said in them is asked as `ask`.
+    async def listen(self, rate: int, ask: Ask, form: Format = "pcm16") -> None:
+        """Begin to listen to frames of sound; what is said in them is asked as `ask`.
+
+        Args:
+            rate: Samples a second, of mono PCM of 16 bit.
+            ask: What its turns want.
+            form: `opus` for a packet of Opus a frame, whatever the rate.
 
         Raises:
             TurnRefused: Nothing can be heard here, or not at this rate.
 
         """
-        raise TurnRefused("voice_unavailable", "La voix n’est pas disponible.")
+        await self._media.listen(rate, ask, form)
 
-    async def hear(self, pcm: bytes) -> None:
-        """Take a frame of sound; one that comes before `listen` is heard at 16 kHz, and asks what the gateway chooses.
+    async def hear(self, piece: bytes) -> None:
+        """Take a frame of sound, as `listen` announced it, else PCM at 16 kHz; wait while too much was sent at once.
 
         Raises:
-            TurnRefused: Nothing can be heard here.
+            TurnRefused: It is not what was announced.
 
         """
-        raise TurnRefused("voice_unavailable", "La voix n’est pas disponible.")
+        await self._outbox.room()
+        await self._media.hear(piece)
+
+    def finish(self) -> None:
+        """Take what was said so far for whole, without waiting for silence."""
+        self._media.finish()
 
     async def offer(self, sdp: str, ask: Ask) -> str:
         """Make a peer connection in place of the one before, and return our answer with our candidates in it.
@@ -82,15 +91,16 @@ class Conversation:
             TurnRefused: The offer cannot be used, or there are no peer connections here.
 
         """
-        raise TurnRefused("webrtc_unavailable", "WebRTC n’est pas disponible.")
+        return await self._media.offer(sdp, ask)
 
     async def candidate(self, candidate: Candidate) -> None:
         """Take one more way to reach the peer.
 
         Raises:
-            TurnRefused: It cannot be read.
+            TurnRefused: It cannot be read, or was not asked for.
 
         """
+        await self._media.candidate(candidate)
 
     async def interrupt(self) -> None:
         """Stop the answer that is under way, and its sound."""
@@ -99,12 +109,14 @@ class Conversation:
     async def aclose(self) -> None:
         """Stop and settle what is open, and end every task; nothing more is told."""
         self._take(signals.Closed())
-        if self._attendance is not None:
-            with anyio.move_on_after(GOODBYE_S, shield=True):
+        with anyio.move_on_after(GOODBYE_S, shield=True):
+            if self._attendance is not None:
                 await asyncio.wait([self._attendance])
+            await self._media.aclose()
+        if self._attendance is not None:
             self._attendance.cancel()
-        for task in self._standing:
-            task.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
 
     def _take(self, signal: signals.Input) -> None:
         self._state, orders = step(self._state, signal)
@@ -114,20 +126,17 @@ class Conversation:
     def _carry_out(self, order: signals.Order) -> None:
         match order:
             case signals.Open():
-                self._turn = Attending(self._turns, order, self._take, self._outbox.room, self._fit)
+                self._turn = Attending(self._turns, order, self._take, self._outbox.room, self._media.fit)
                 self._attendance = self._tasks.create_task(self._turn.run())
             case signals.Tell():
                 self._outbox.tell(order.kind, order.payload)
             case signals.Play():
-                self._frames.play(order)
+                self._media.play(order)
             case signals.Hush():
-                self._frames.hush()
+                self._media.hush()
             case _:
                 if self._turn is not None:
                     self._turn.order(order)
-
-    async def _fit(self, sound: Sound) -> tuple[Sound, Format]:
-        return await at_our_rate(sound), "pcm16"
 
     async def _send(self) -> None:
         await self._outbox.run()

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from itertools import count
 
-from agents.audio.clip import RATE, SAMPLE_BYTES
+from agents.audio.clip import SAMPLE_BYTES
 from agents.messages import Sound
 from agents.voice.outbox import Outbox
 from agents.voice.signals import Play, Played, Take
@@ -14,7 +14,7 @@ LEAD_S = 0.2  # sent ahead of real time: what a client needs to play without gap
 
 
 class Frames:
-    """Plays sounds of `RATE` to the client of an outbox, one after the other."""
+    """Plays sounds to the client of an outbox, one after the other."""
 
     def __init__(self, outbox: Outbox, take: Take) -> None:
         self._outbox = outbox
@@ -65,12 +65,3 @@ class Frames:
         ahead = self._until - LEAD_S - asyncio.get_running_loop().time()
         if ahead > 0:
             await asyncio.sleep(ahead)
-
-
-async def at_our_rate(sound: Sound) -> Sound:
-    """Return a sound at `RATE`."""
-    if sound.rate == RATE:
-        return sound
-    from agents.voice.resampling import resampled  # noqa: PLC0415 - loads numpy, only where rates differ
-
-    return await asyncio.to_thread(resampled, sound, RATE)

@@ -16,7 +16,7 @@ from metering.receipt import RequestStatus
 MOST_WAITING = 8  # messages and utterances that wait for the turn before them
 MOST_MESSAGES = 40  # of history: twenty questions and their answers
 MOST_SOUNDS = 2  # handed over to be played: the one that plays and the one after it
-MOST_CARRIED_S = 30  # of an utterance that was interrupted by its own continuation
+MOST_CARRIED_S = 120  # of an utterance that was interrupted by its own continuation
 
 BUSY = events.Failure("rate_limited", "Trop de messages en attente : attendez la fin de la réponse en cours.")
 
@@ -119,10 +119,11 @@ def _opened(state: State, signal: signals.Opened) -> Step:
     exchange = replace(exchange, agent=signal.agent)
     if exchange.phase != "opening":
         return replace(state, exchange=exchange), []
-    if exchange.request.clip is None:
+    clip = exchange.request.clip
+    if clip is None:
         return _ask(state, exchange)
     exchange = replace(exchange, phase="transcribing")
-    return replace(state, exchange=exchange), [signals.Transcribe(state.turn, exchange.request.clip)]
+    return replace(state, exchange=exchange), [signals.Transcribe(state.turn, clip)]
 
 
 def _ask(state: State, exchange: Exchange) -> Step:
