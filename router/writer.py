@@ -127,7 +127,7 @@ class Writer:
                 "ok" if error is None else "partial" if self._meter.answered else "error"
             )
         except StorageError as failure:
-            error = failure
+            error = failure.with_traceback(None)  # which holds this frame
         fault = None if error is None else fault_of(error, self._meter.request_id)
         await self._write(framing.last(turns, receipt, fault), more=False)
 
