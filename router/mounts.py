@@ -1,9 +1,11 @@
 """The metered routes of a process, each served by itself under its path."""
 
 from agents.voice.conversation import Conversation
+from agents.voice.equipment import Equipment, installed_detector
 from agents.window import Window
 from metering.middleware import Metered
 from router.front import Front
+from router.locality import is_loopback_host
 from router.opening import Opened, models_of, project_choice_of
 from router.readings import Readings
 from router.realtime import wire
@@ -75,12 +77,13 @@ def socket_of(house: House, opened: Opened) -> RealtimeSocket:
         gate=opened.turnstile,
         books=opened.books,
     )
+    equipment = Equipment(installed_detector(), settings.ice_servers, loopback=is_loopback_host(settings.host))
     return RealtimeSocket(
         entrance=Entrance(opened.tenancy.authenticator, anonymous=settings.development),
         origins=Origins(settings.origins, development=settings.development),
         seats=Seats(settings.realtime_max_sessions),
         desk=desk,
-        converse=Conversation,
+        converse=lambda client, turns: Conversation(client, turns, equipment),
         pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
     )
 
