@@ -273,6 +273,8 @@ class Meter:
                 input_uncached=read.tokens, audio_output=spoken, characters=call.characters, source="estimated"
             )
         written = await tokens.count(model.tokenizer, [call.text])
+        if written.source == "bytes":
+            self.warn("usage-counted-by-bytes")
         return Usage(
             input_uncached=min(read.tokens, MOST_INSTRUCTIONS),
             audio_input=likely_heard(model, call.audio_s),

@@ -67,18 +67,17 @@ class MistralAI:
 
     async def say(self, prompt: Prompt) -> Done:
         """Return the sound of the prompt's text."""
-        text = "".join(message.content for message in prompt.messages)
         try:
             answer = await self._sdk.audio.speech.complete_async(
                 model=prompt.model.upstream,
-                input=text,
+                input="".join(message.content for message in prompt.messages),
                 voice_id=VOICES.get(prompt.language or "", VOICE),
                 # Its bare samples are of another kind than everybody's; a WAV says which.
                 response_format="wav",
             )
         except (MistralError, NoResponseError):
             raise malformed() from None
-        return await asyncio.to_thread(read_wav, answer.audio_data, len(text))
+        return await asyncio.to_thread(read_wav, answer.audio_data)
 
     async def aclose(self) -> None:
         """Close the SDK's clients."""

@@ -49,11 +49,10 @@ class OpenAI:
     async def say(self, prompt: Prompt) -> Done:
         """Return the sound of the prompt's text."""
         model = prompt.model
-        text = "".join(message.content for message in prompt.messages)
         in_events = _BY_TOKENS.match(model.upstream) is not None
         try:
             answer = await self._sdk.audio.speech.with_raw_response.create(
-                input=text,
+                input="".join(message.content for message in prompt.messages),
                 model=model.upstream,
                 voice=VOICE,
                 response_format="pcm",
@@ -64,9 +63,9 @@ class OpenAI:
         except OpenAIError:
             raise malformed() from None
         if in_events:
-            return await asyncio.to_thread(read_events, answer.content, len(text))
-        busy = answer.headers.get("x-busy-seconds", "")
-        return read_pcm(answer.content, answer.headers["content-type"], busy, len(text))
+            return await asyncio.to_thread(read_events, answer.content)
+        headers = answer.headers
+        return read_pcm(answer.content, headers["content-type"], headers.get("x-busy-seconds", ""))
 
     async def aclose(self) -> None:
         """Close the SDK's client."""

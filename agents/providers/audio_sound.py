@@ -39,14 +39,13 @@ class Event(Struct, gc=False):
 _decode = Decoder(Event).decode
 
 
-def read_pcm(body: bytes, media_type: str, busy: str, characters: int) -> Done:
+def read_pcm(body: bytes, media_type: str, busy: str) -> Done:
     """Return the end of an answer that is samples of 16 bit.
 
     Args:
         body: The samples.
         media_type: May name their rate.
         busy: The header of the embedded provider that tells its processor time; may be empty.
-        characters: How long the text was.
 
     Raises:
         ProviderDown: It is not a sound.
@@ -57,10 +56,11 @@ def read_pcm(body: bytes, media_type: str, busy: str, characters: int) -> Done:
     # An error page is not to be heard; a text without a word in it has an empty sound.
     if not media_type.strip().lower().startswith(("audio/", "application/octet-stream")):
         raise _malformed()
-    return Done(Usage(characters=characters, busy_s=busy_seconds(busy)), sound=_sound(body, rate))
+    busy_s = busy_seconds(busy)
+    return Done(None if busy_s is None else Usage(busy_s=busy_s), sound=_sound(body, rate))
 
 
-def read_events(body: bytes, characters: int) -> Done:
+def read_events(body: bytes) -> Done:
     """Return the end of an answer that is events.
 
     Raises:
@@ -74,11 +74,11 @@ def read_events(body: bytes, characters: int) -> Done:
         if event.type == _DELTA:
             pieces.append(_opened(event.audio))
         elif event.type == _END:
-            return _ended(event.usage, _sound(b"".join(pieces), RATE), characters)
+            return _ended(event.usage, _sound(b"".join(pieces), RATE))
     raise failure(ProviderDown, "cut", accepted=True)
 
 
-def read_wav(encoded: str, characters: int) -> Done:
+def read_wav(encoded: str) -> Done:
     """Return the end of an answer that is a WAV file in base64, of integers of 16 bit or of floats.
 
     Raises:
@@ -93,7 +93,7 @@ def read_wav(encoded: str, characters: int) -> Done:
     if channels != 1 or (kind, bits) not in {(_INTEGERS, 16), (_FLOATS, 32)}:
         raise _malformed()
     pcm = data if kind == _INTEGERS else _in_integers(data)
-    return Done(Usage(characters=characters), sound=_sound(pcm, rate))
+    return Done(sound=_sound(pcm, rate))
 
 
 def _chunks(wav: bytes) -> tuple[bytes, bytes]:
@@ -144,11 +144,11 @@ def _sound(pcm: bytes, rate: int) -> Sound:
     return Sound(pcm if len(pcm) % 2 == 0 else pcm[:-1], rate)
 
 
-def _ended(usage: Raw, sound: Sound, characters: int) -> Done:
+def _ended(usage: Raw, sound: Sound) -> Done:
     if usage == _NULL:
         return Done(sound=sound)
     try:
-        return Done(said(usage, characters), sound=sound)
+        return Done(said(usage), sound=sound)
     except UsageAbsurd as absurd:
         return Done(usage_refused=str(absurd), sound=sound)
 

@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+from agents.audio.languages import likely_language
 from agents.errors import ProviderDown
 from agents.messages import Done, Segment, Transcript, Word
 from agents.providers.audio_usage import heard
 from agents.providers.failure import failure
 from agents.providers.languages import code_of
-from metering.usage import Usage, UsageAbsurd
+from metering.usage import UsageAbsurd
 from pricing_tables.model import Model
 
 _NULL = Raw(b"null")
@@ -67,13 +68,12 @@ def read_transcript(body: bytes, model: Model, sent_s: Decimal) -> Done:
         raise failure(ProviderDown, "malformed", accepted=True)
     text = answer.text.strip()
     segments = _segments(_timed(answer.segments), _timed(answer.words), float(sent_s))
-    transcript = Transcript(text, _language(answer.language), segments)
+    # Some models do not say which language they heard.
+    transcript = Transcript(text, _language(answer.language) or likely_language(text), segments)
     if answer.usage == _NULL:
-        # What is priced by its duration needs no count of the vendor's.
-        by_minute = any(price.audio_minute is not None for price in model.prices)
-        return Done(Usage(audio_s=sent_s) if by_minute else None, transcript=transcript)
+        return Done(transcript=transcript)
     try:
-        return Done(heard(answer.usage, sent_s, wrote=bool(text)), transcript=transcript)
+        return Done(heard(answer.usage, model, sent_s, wrote=bool(text)), transcript=transcript)
     except UsageAbsurd as absurd:
         return Done(usage_refused=str(absurd), transcript=transcript)
 
