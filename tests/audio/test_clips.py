@@ -1,4 +1,4 @@
-"""Spoken clips in every container, heard by the embedded model: word for word, with their language and duration (2.4)."""
+"""Spoken clips in every container, heard by the embedded model: word for word, with language and duration (2.4)."""
 
 import pytest
 
