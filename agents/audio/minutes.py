@@ -240,18 +240,11 @@ def _merged(noted: Sequence[Notes]) -> Notes:
     """Return the notes of all stretches, each thing once: the first time that it was said."""
     names = {" ".join(_words(name)): name.strip() for notes in reversed(noted) for name in reversed(notes.participants)}
     participants = tuple(reversed(names.values()))
-    actions: list[Action] = []
-    for action in (action for notes in noted for action in notes.actions):
-        if not any(_is_same(action.task, other.task) for other in actions):
-            actions.append(_owned(action, participants))
     decisions = _once(line for notes in noted for line in notes.decisions)
-    points = _once(line for notes in noted for line in notes.points)
-    return Notes(
-        participants,
-        tuple(line for line in points if not any(_is_same(line, other) for other in decisions)),
-        decisions,
-        tuple(actions),
-    )
+    points = _once((line for notes in noted for line in notes.points), decisions)
+    actions = {action.task: action for notes in reversed(noted) for action in reversed(notes.actions)}
+    tasks = _once(action.task for notes in noted for action in notes.actions)
+    return Notes(participants, points, decisions, tuple(_owned(actions[task], participants) for task in tasks))
 
 
 def _owned(action: Action, participants: Sequence[str]) -> Action:
@@ -262,14 +255,18 @@ def _owned(action: Action, participants: Sequence[str]) -> Action:
     return Action(action.task, next(named, None), action.due)
 
 
-def _once(lines: Iterable[str]) -> tuple[str, ...]:
+def _once(lines: Iterable[str], besides: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the lines that say what none before them says, nor any of `besides`."""
+    said = [frozenset(_words(line)) for line in besides]
     kept: list[str] = []
     for line in lines:
-        if not any(_is_same(line, other) for other in kept):
+        words = frozenset(_words(line))
+        if not any(_is_same(words, other) for other in said):
+            said.append(words)
             kept.append(line)
     return tuple(kept)
 
 
-def _is_same(one: str, other: str) -> bool:
-    ours, theirs = set(_words(one)), set(_words(other))
-    return len(ours & theirs) >= SAME * max(1, len(ours | theirs))
+def _is_same(one: frozenset[str], other: frozenset[str]) -> bool:
+    alike = len(one & other)
+    return alike >= SAME * max(1, len(one) + len(other) - alike)
