@@ -87,12 +87,13 @@ class Word(Struct, frozen=True):
 
 
 class Segment(Struct, frozen=True):
-    """A stretch of a transcript; its words where the model tells them."""
+    """A stretch of a transcript; its words where the model tells them, its own language where there are several."""
 
     text: str
     start_s: float
     end_s: float
     words: tuple[Word, ...] = ()
+    language: str | None = None
 
 
 class Transcript(Struct, frozen=True):

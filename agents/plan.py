@@ -13,6 +13,7 @@ from accounts.errors import AccountError
 from agents.errors import AgentError, PromptRefused, ProviderError
 from agents.messages import Done, Message, Prompt, Sampling, Task
 from agents.providers.provider import Provider
+from agents.together import first_of
 from pricing_tables.model import Model
 from storage.errors import StorageError
 
@@ -90,15 +91,8 @@ async def side_by_side(parts: Sequence[Part], answer: Callable[[Part, Sequence[s
                 needed = [running[number] for number in part.after]
                 running.append(group.create_task(after(part, needed)))
     except* (AgentError, AccountError, StorageError) as failures:
-        raise _first(failures) from failures
+        raise first_of(failures) from failures
     return [each.result() for each in running]
-
-
-def _first(failures: BaseExceptionGroup[Exception]) -> BaseException:
-    error: BaseException = failures
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 async def whole(prompt: Prompt, models: Provider) -> str:

@@ -81,6 +81,9 @@ class Metrics:
         self.inflight = Gauge(
             "router_inflight_requests", "Requests in flight.", multiprocess_mode="livesum", registry=registry
         )
+        self.sessions = Gauge(
+            "router_realtime_sessions", "Realtime sessions.", multiprocess_mode="livesum", registry=registry
+        )
         self.upstream_errors = Counter(
             "router_upstream_errors", "Failed upstream calls.", ["provider", "code"], registry=registry
         )

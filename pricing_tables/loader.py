@@ -3,15 +3,24 @@
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import TableMalformed
 from pricing_tables.exchange import RateRow, Rates
-from pricing_tables.model import ByPower, Carbon, CarbonUnknown, Kind, Model, Price, Tokenizer
+from pricing_tables.model import (
+    ByPower,
+    Carbon,
+    CarbonUnknown,
+    Kind,
+    Model,
+    Price,
+    Tokenizer,
+    audio_tokens_of,
+)
 from pricing_tables.rows import record_named
 
 TABLES = Path(__file__).parent
@@ -33,6 +42,9 @@ class BuiltinRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ecologits: str | None = None
     carbon: Literal["measured_power", "unknown"] | None = None
     kind: Kind = "chat"
+    max_audio_s: int | None = None
+    audio_tokens_s: Annotated[int, Meta(ge=1)] | None = None
+    max_output_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if (self.ecologits is None) == (self.carbon is None):
@@ -40,6 +52,8 @@ class BuiltinRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         days = [price.effective_from for price in self.price]
         if not days or days != sorted(set(days)):
             raise ValueError(f"model {self.name!r} has price rows, oldest first, no two of one day")
+        if (self.kind == "transcription") != (self.max_audio_s is not None):
+            raise ValueError(f"model {self.name!r}: a transcription, and nothing else, has a longest audio")
 
 
 class VendorTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -110,6 +124,9 @@ def _model(table: VendorTable, row: BuiltinRow, local_watts: float) -> Model:
         pue=table.pue,
         embedded=table.embedded,
         kind=row.kind,
+        max_audio_s=row.max_audio_s,
+        audio_tokens_s=audio_tokens_of(row.price, row.audio_tokens_s),
+        max_output_tokens=row.max_output_tokens,
     )
 
 

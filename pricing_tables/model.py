@@ -11,6 +11,12 @@ Currency = Literal["EUR", "USD"]
 Tokenizer = Literal["o200k_base", "cl100k_base", "tekken"]
 Kind = Literal["chat", "embeddings", "transcription", "speech"]
 ONE_MILLION = Decimal(1_000_000)
+LONGEST_PART_S = 600  # as 16 kHz WAV 19.2 MB, below the 25 MB that vendors take
+
+# What the encoder of Whisper makes of a second before any pooling, 1500 positions of 30 s: Radford et al., Robust
+# Speech Recognition via Large-Scale Weak Supervision, 2022, section 2.2. Documented rates are lower: OpenAI 10 heard,
+# 20 spoken (guides/realtime-costs), Voxtral 12.5.
+MOST_AUDIO_TOKENS_S = 50
 
 
 class Tier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -107,7 +113,9 @@ class Model(Struct, frozen=True, kw_only=True):
     `canonical` is the one id used for price and carbon alike, whatever name was asked or echoed.
     `stated` says that an operator's row of router.toml names its tokenizer, which may be only near its own.
     `zone` is an ISO alpha-3 electricity mix, None for the basis's own default; `pue` likewise.
-    `max_audio_s` is the longest audio that one call may have; longer ones are cut into parts.
+    `max_audio_s` is the longest audio that one call may have; longer ones are cut into parts. `audio_tokens_s` is the
+    most tokens that a second of sound is, heard or spoken; 0 where the price rests on seconds or characters alone.
+    `max_output_tokens` is the longest transcript of one call, None where its context window alone limits it.
     """
 
     name: str
@@ -126,9 +134,21 @@ class Model(Struct, frozen=True, kw_only=True):
     kind: Kind = "chat"
     stated: bool = False
     max_audio_s: int | None = None
+    audio_tokens_s: int = MOST_AUDIO_TOKENS_S
+    max_output_tokens: int | None = None
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+
+def audio_tokens_of(prices: Iterable[Price], stated: int | None) -> int:
+    """Return the most tokens that a second of sound is: what is stated, else none where no token costs anything."""
+    if stated is not None:
+        return stated
+    costly = any(
+        price.input or price.output or price.audio_input or price.audio_output or price.tiers for price in prices
+    )
+    return MOST_AUDIO_TOKENS_S if costly else 0
 
 
 def _check_amounts(amounts: Iterable[Decimal | None]) -> None:

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CarbonAmbiguous, CarbonMissing, PriceAmbiguous, PriceMissing
 from pricing_tables.model import (
+    LONGEST_PART_S,
     ByName,
     ByParameters,
     ByPower,
@@ -20,19 +21,27 @@ from pricing_tables.model import (
     Model,
     Price,
     Tokenizer,
+    audio_tokens_of,
 )
 
+NO_PRICE = Decimal(0)
 ASSUMED_WINDOW = 32_768  # tokens, for a row that does not say
 
 
 class PriceRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A price per million tokens, in force since ever; `audio_minute` is per minute of audio read."""
+    """A price per million tokens, in force since ever; `audio_minute` is per minute of audio read.
+
+    `characters` is per million of them. A row with either may leave out `input` and `output`: they are then 0.
+    """
 
     currency: Currency
-    input: Decimal
-    output: Decimal
+    input: Decimal | None = None
+    output: Decimal | None = None
     cached_input: Decimal | None = None
     audio_minute: Decimal | None = None
+    audio_input: Decimal | None = None
+    audio_output: Decimal | None = None
+    characters: Decimal | None = None
 
 
 class CarbonRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -58,6 +67,9 @@ class ModelRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ecologits: str | None = None
     carbon: CarbonRow | Literal["unknown"] | None = None
     kind: Kind = "chat"
+    max_audio_s: Annotated[int, Meta(ge=10, le=LONGEST_PART_S)] | None = None
+    audio_tokens_s: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
 
 
 def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float | None, catalogue: Catalogue) -> Model:
@@ -71,6 +83,7 @@ def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float
 
     """
     upstream = row.upstream or row.name
+    prices = _prices(row, catalogue)
     return Model(
         name=row.name,
         provider=row.provider,
@@ -78,7 +91,7 @@ def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float
         canonical=f"{row.provider}/{upstream}",
         context_window=row.context_window,
         description=row.description,
-        prices=_prices(row, catalogue),
+        prices=prices,
         carbon=_carbon(row),
         aliases=row.aliases,
         tokenizer=row.tokenizer,
@@ -86,6 +99,9 @@ def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float
         pue=provider_pue,
         kind=row.kind,
         stated=True,
+        max_audio_s=(row.max_audio_s or LONGEST_PART_S) if row.kind == "transcription" else None,
+        audio_tokens_s=audio_tokens_of(prices, row.audio_tokens_s),
+        max_output_tokens=row.max_output_tokens,
     )
 
 
@@ -106,7 +122,7 @@ def _prices(row: ModelRow, catalogue: Catalogue) -> tuple[Price, ...]:
     if row.price is not None and row.price_of is not None:
         raise PriceAmbiguous(f"model {row.name!r} has both price_of and a [model.price] table: keep one")
     if row.price is not None:
-        return (_stated(row.name, row.price),)
+        return (_stated(row, row.price),)
     if row.price_of is None:
         raise PriceMissing(f"model {row.name!r} has no price: give price_of, or a [model.price] table")
     priced = catalogue.find(row.price_of)
@@ -115,20 +131,36 @@ def _prices(row: ModelRow, catalogue: Catalogue) -> tuple[Price, ...]:
     return priced.prices
 
 
-def _stated(name: str, price: PriceRow) -> Price:
+def _stated(row: ModelRow, price: PriceRow) -> Price:
+    otherwise = _priced_otherwise(row, price)
+    if not otherwise and (price.input is None or price.output is None):
+        raise PriceMissing(
+            f"model {row.name!r}: [model.price] has no input or no output; both may be left out by a transcription "
+            "with audio_minute and a speech with characters alone"
+        )
     try:
         return Price(
             effective_from=date.min,
             currency=price.currency,
-            input=price.input,
-            output=price.output,
+            input=price.input or NO_PRICE,
+            output=price.output or NO_PRICE,
             cached_input=price.cached_input,
             audio_minute=price.audio_minute,
+            audio_input=price.audio_input,
+            audio_output=price.audio_output,
+            characters=price.characters,
             source="router.toml",
             retrieved=date.min,
         )
     except ValueError as cause:
-        raise PriceAmbiguous(f"model {name!r}: {cause}") from cause
+        raise PriceAmbiguous(f"model {row.name!r}: {cause}") from cause
+
+
+def _priced_otherwise(row: ModelRow, price: PriceRow) -> bool:
+    """Tell whether the row states a price by the measure of its kind, beside which tokens may cost nothing."""
+    if row.kind == "transcription":
+        return price.audio_minute is not None
+    return row.kind == "speech" and price.characters is not None
 
 
 def _carbon(row: ModelRow) -> Carbon:

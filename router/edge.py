@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from metering.middleware import new_request_id
 from router.errors import Refused, answer_to
 from router.line import LINE
+from router.realtime.wire import ROUTE, upgraded
 
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32_768
@@ -19,7 +20,9 @@ HEAD_WITHIN_S = 10.0
 MOST_THROWN_AWAY_BYTES = 4 << 20  # of a body whose answer is already out
 READ_WITHIN_S = 30.0  # a reader that takes nothing for so long is dropped
 HOP_BY_HOP = frozenset({b"connection", b"upgrade", b"http2-settings"})
+BODIED = frozenset({b"content-length", b"transfer-encoding"})
 VERSIONS = frozenset({"1.0", "1.1"})
+SOCKETS = frozenset({ROUTE.encode()})  # the paths whose GET may become a WebSocket, written in no other way
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -45,7 +48,10 @@ class EdgeProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         self.resume_writing()
         super().connection_lost(exc)
-        # Request, response and connection hold each other; let go of them here, so that the collector need not.
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Forget the request: it, its response and the connection hold each other, and the collector need not look."""
         for name in ("cycle", "scope", "headers", "flow"):
             setattr(self, name, None)
         self.pipeline.clear()
@@ -59,7 +65,7 @@ class EdgeProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
-            self._decline(data[offer.args[0] :])
+            self._answer_offer(data[offer.args[0] :])
         except httptools.HttpParserError:
             self._refuse(Refused("invalid_request", "ce n'est pas du HTTP valide"))
         if self._in_head and not self._refused and not self.transport.is_closing():
@@ -69,10 +75,42 @@ class EdgeProtocol(HttpToolsProtocol):
             elif self._head_timer is None:
                 self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)
 
-    def _decline(self, rest: bytes) -> None:
-        """Decline an offer of another protocol by going on in this one: the parser would take the body for it."""
+    def _answer_offer(self, rest: bytes) -> None:
         if self._refused:
             return
+        if not self._offers_socket():
+            self._decline(rest)
+            return
+        head = b"GET %s HTTP/1.1\r\n%s\r\n" % (self.url, b"".join(b"%s: %s\r\n" % pair for pair in self.headers))
+        if upgraded(self, head, rest):
+            self._depart()
+        else:
+            fault = "ce n'est pas une poignée de main WebSocket (RFC 6455)"
+            self._refuse(Refused("invalid_request", fault, source="header", headers={"Sec-WebSocket-Version": "13"}))
+
+    def _offers_socket(self) -> bool:
+        """Whether this is the beginning of a WebSocket of ours, and nothing is being answered on this connection."""
+        wanted = [value.lower() for name, value in self.headers if name == b"upgrade"]
+        cycle = cast("Any", self.cycle)
+        return (
+            wanted == [b"websocket"]
+            and self.url.partition(b"?")[0] in SOCKETS
+            and self.url.isascii()
+            and cast("Any", self.parser).get_method() == b"GET"
+            and not any(name in BODIED for name, _ in self.headers)
+            and (cycle is None or cycle.response_complete)
+            and self._read_timer is None
+        )
+
+    def _depart(self) -> None:
+        """Leave the connection to another protocol."""
+        self._stop_head_timer()
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        self._let_go()
+
+    def _decline(self, rest: bytes) -> None:
+        """Decline an offer of another protocol by going on in this one: the parser would take the body for it."""
         kept = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] not in HOP_BY_HOP]
         if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
             kept.append(b"connection: close\r\n")

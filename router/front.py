@@ -1,11 +1,13 @@
 """The front: metered routes are served by themselves, every other one by the framework."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Litestar
 
 from metering.middleware import Metered, Receive, Scope, Send
+
+Socket = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Front:
@@ -18,15 +20,29 @@ class Front:
     def __init__(self, application: Litestar) -> None:
         self.application = application
         self._metered: dict[str, Metered] = {}
+        self._sockets: dict[str, Socket] = {}
 
     def mount(self, path: str, metered: Metered) -> None:
         """Serve `path` by itself from now on."""
         self._metered[path] = metered
+
+    def mount_socket(self, path: str, socket: Socket) -> None:
+        """Serve the WebSockets of `path` from now on; those of any other path are refused."""
+        self._sockets[path] = socket
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Return the answer to be: no frame of this function stays on the way of a request."""
         metered = self._metered.get(scope.get("path", ""))
         if metered is not None and scope["type"] == "http":
             return metered(scope, receive, send)
+        if scope["type"] == "websocket":
+            return self._sockets.get(scope["path"], _refuse_socket)(scope, receive, send)
         framework: Any = self.application
         return framework(scope, receive, send)
+
+
+async def _refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Close a WebSocket that nobody serves before it opens, which a server answers with 403."""
+    del scope
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})

@@ -24,7 +24,6 @@ from accounts.limits.rates_store import sweep_rates
 from accounts.projects import Projects
 from agents.counting import Counter
 from agents.providers.models import Models
-from agents.window import Window
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
 from metering.reports import Reports
@@ -34,10 +33,7 @@ from router.bookings import Bookings
 from router.ground import Ground, ground_of, tokenizers_of
 from router.library import Holdings, holdings_of
 from router.projects import ProjectChoice
-from router.readings import Readings
-from router.replays import Replays
-from router.routes import completion
-from router.routes.completion import Completion
+from router.recordings import Recordings, recordings_of
 from router.settings import Settings
 from router.tenancy import Tenancy, tenancy_of
 from router.turnstile import Turnstile
@@ -63,6 +59,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency
     turnstile: Turnstile
     holdings: Holdings
+    recordings: Recordings
     counter: Counter
 
 
@@ -102,6 +99,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
         idempotency=idempotency,
         turnstile=turnstile,
         holdings=holdings,
+        recordings=recordings_of(settings, ground, stack),
         counter=Counter(books.tokens, house.own_tokens),
     )
 
@@ -186,21 +184,6 @@ def _count_buried(house: House, closed: int) -> None:
         house.metrics.unmetered.labels("process_died").inc(closed)
 
 
-def completion_of(house: House, opened: Opened) -> Completion:
-    """Return the application behind `POST /completion`."""
-    return Completion(
-        authenticator=opened.tenancy.authenticator,
-        menu=house.menu,
-        models=models_of(house),
-        metrics=house.metrics,
-        planner=house.planner,
-        projects=project_choice_of(house, opened),
-        readings=_readings(house, opened),
-        gate=opened.turnstile,
-        replays=Replays(opened.idempotency, completion.ROUTE),
-    )
-
-
 def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
     """Return what makes the provider of one request."""
     policies = {name: connection.policy for name, connection in house.connections.items()}
@@ -210,11 +193,6 @@ def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
         return Models(house.switchboard, policies, meter, hold, most)
 
     return models
-
-
-def _readings(house: House, opened: Opened) -> Readings:
-    window = Window(opened.counter, house.settings.max_output_tokens)
-    return Readings(opened.holdings.library, house.embeddings, window, checks=house.settings.v1_check == "on")
 
 
 def bookings_of(house: House, books: Books, turnstile: Turnstile, projects: Projects) -> Bookings | None:

@@ -32,6 +32,13 @@ class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     timeouts: Timeouts = Timeouts()
 
 
+class Credential(Struct, frozen=True):
+    """The variable that holds the key of a provider, and the key, None when there is none."""
+
+    variable: str
+    key: str | None
+
+
 class LocalEndpoint(Struct, frozen=True):
     """Where the embedded models answer: their base URL and key, and what each is called in the catalogue.
 
@@ -113,6 +120,16 @@ def _embedded(builtin: Catalogue, name: str, zone: str) -> Model:
 def _is_plain(model: Model) -> bool:
     names = (model.name, *model.aliases, model.canonical)
     return all(name and name.isascii() and name.isprintable() for name in names)
+
+
+def credentials(settings: Settings, rows: list[ProviderRow], environ: Mapping[str, str]) -> dict[str, Credential]:
+    """Return what each provider that takes a key is called with; a row without `api_key_env` takes none."""
+    found = {
+        "openai": Credential("OPENAI_API_KEY", settings.openai_api_key or None),
+        "mistralai": Credential("MISTRAL_API_KEY", settings.mistral_api_key or None),
+    }
+    named = {row.name: row.api_key_env for row in rows if row.api_key_env}
+    return found | {name: Credential(variable, environ.get(variable) or None) for name, variable in named.items()}
 
 
 def is_keyless(settings: Settings, environ: Mapping[str, str]) -> bool:

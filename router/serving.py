@@ -1,11 +1,12 @@
 """Serving: the embedded models' child, the workers, a graceful stop, and the first curl to try."""
 
+import multiprocessing
 import os
 import signal
 import socket
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -14,21 +15,23 @@ import uvicorn
 from msgspec import json
 from uvicorn.supervisors import Multiprocess
 
-from agents.local import embeddings
+from agents.local import embeddings, hearing, speaking
 from agents.local.errors import LocalModelError
-from agents.local.fetch import installed_chat
+from agents.local.fetch import installed_chat, installed_whisper
 from agents.local.shelf import default_models_dir
 from agents.local.supervise import LocalModels
 from router.app import LOCAL_VARIABLE, create_app
+from router.audio_menu import missing_kinds
 from router.edge import EdgeProtocol
 from router.front import Front
 from router.ground import database_url_of
+from router.realtime.wire import MOST_MESSAGE_BYTES
 from router.rows import LocalEndpoint, is_keyless
 from router.settings import Settings, SettingsWrong, environment_of
 from router.wiring import build
 from storage.database import check_writable, is_postgres, sqlite_path
 from storage.errors import StorageError
-from storage.migrations import upgrade
+from storage.migrations import HEAD, revision_of, upgrade
 
 DRAIN_WITHIN_S = 30
 KEEP_ALIVE_S = 75
@@ -75,6 +78,8 @@ def prepare(settings: Settings) -> None:
         raise SettingsWrong([f"ROUTER_DATA_DIR: {settings.data_dir} cannot be written; name a folder that can"])
     try:
         url = database_url_of(settings)
+        if revision_of(url) != HEAD:
+            _upgrade_apart(url)
         upgrade(url)
         if not is_postgres(url):
             check_writable(sqlite_path(url))
@@ -82,30 +87,59 @@ def prepare(settings: Settings) -> None:
         raise SettingsWrong([f"ROUTER_DATABASE_URL: {cause}"]) from cause
 
 
+def _upgrade_apart(url: str) -> None:
+    """Upgrade in a process of its own: the 24 MB that Alembic and SQLAlchemy take go with it.
+
+    What fails there is tried again here, and told.
+    """
+
+    def attempt() -> None:
+        with suppress(StorageError):
+            upgrade(url)
+
+    # This early there is one thread, so a fork is whole.
+    apart = multiprocessing.get_context("fork").Process(target=attempt, name="upgrade")
+    apart.start()
+    apart.join()
+    apart.close()
+
+
 def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
     """Start the embedded models if they are on; the stack stops them.
 
-    Beside a vendor's key the embeddings model is served alone, unless another embeds: nobody waits for it.
+    Beside a vendor's key and without `ROUTER_LOCAL=on` chat is left out, and nobody waits: of the others those are
+    served that no provider that can be called has, and those that a setting names.
     """
-    keyless = is_keyless(settings, environment_of(Path.cwd()))
     if settings.local == "off":
         return None
-    embeds = embeddings.installed()
-    if settings.local == "auto" and not keyless:
-        if not embeds or settings.embeddings_model not in {None, embeddings.MODEL}:
-            return None
-        models = LocalModels(None, None, embeddings=True)
-        stack.callback(models.stop)
-        models.begin()
-        return LocalEndpoint(models.base_url, models.api_key, None, embeddings.MODEL)
-    path, name = _chat_model(settings)
-    models = LocalModels(path, name, embeddings=embeds)
+    environ = environment_of(Path.cwd())
+    whole = settings.local == "on" or is_keyless(settings, environ)
+    missing = missing_kinds(settings, environ)
+    whisper = _whisper(settings) if whole or "transcription" in missing else None
+    speaks = speaking.installed() and (whole or "speech" in missing)
+    embeds = embeddings.installed() and (whole or settings.embeddings_model in {None, embeddings.MODEL})
+    if not (whole or whisper or speaks or embeds):
+        return None
+    path, name = _chat_model(settings) if whole else (None, None)
+    models = LocalModels(path, name, embeddings=embeds, whisper=whisper, speech=speaks)
     try:
-        models.start()
+        models.start() if whole else models.begin()
     except LocalModelError as cause:
         raise SettingsWrong([f"ROUTER_LOCAL: {cause}"]) from cause
     stack.callback(models.stop)
-    return LocalEndpoint(models.base_url, models.api_key, name, embeddings.MODEL if embeds else None)
+    return LocalEndpoint(
+        base_url=models.base_url,
+        api_key=models.api_key,
+        model=name,
+        embeddings=embeddings.MODEL if embeds else None,
+        transcription=hearing.MODEL if whisper else None,
+        speech=speaking.MODEL if speaks else None,
+    )
+
+
+def _whisper(settings: Settings) -> Path | None:
+    """Return the folder of the transcription model, where it and its engine are installed."""
+    return installed_whisper(settings.models_dir or default_models_dir()) if hearing.installed() else None
 
 
 def _chat_model(settings: Settings) -> tuple[Path, str]:
@@ -129,7 +163,9 @@ def _config(application: Front | str, settings: Settings) -> uvicorn.Config:
         factory=isinstance(application, str),
         loop="uvloop",
         http=EdgeProtocol,
-        ws="none",
+        ws="none",  # the edge upgrades by itself
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
         interface="asgi3",
         lifespan="on",
         log_level="warning",

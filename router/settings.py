@@ -4,7 +4,6 @@ import os
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -16,6 +15,8 @@ from msgspec import Meta, Struct
 
 from accounts.alerts.relay import relay_of, sender_of
 from accounts.errors import RelayWrong
+from router.locality import is_loopback_host
+from router.realtime.origin import origins_fault
 from router.secrets import too_short, weakness
 from storage.database import check_url
 from storage.errors import DatabaseUnsupported
@@ -169,7 +170,7 @@ def _to_path(wanted: type, value: object) -> Path:
 
 def _contradictions(settings: Settings) -> list[str]:
     problems = _secret_problems(settings)
-    if settings.development and not _is_loopback(settings.host):
+    if settings.development and not is_loopback_host(settings.host):
         problems.append(
             f"ROUTER_HOST: {settings.host} is reachable from outside, and development hands tokens to anyone; "
             "bind 127.0.0.1, or set ROUTER_ENVIRONMENT=production and a ROUTER_JWT_SECRET"
@@ -207,6 +208,7 @@ def _vendor_problems(settings: Settings) -> list[str]:
         "OPENAI_BASE_URL": address_fault(settings.openai_base_url),
         "MISTRAL_API_KEY": settings.mistral_api_key and key_fault(settings.mistral_api_key),
         "MISTRAL_BASE_URL": address_fault(settings.mistral_base_url),
+        "ROUTER_ORIGINS": settings.origins and origins_fault(settings.origins),
     }
     return [f"{name}: {fault}" for name, fault in stated.items() if fault]
 
@@ -243,15 +245,6 @@ def valkey_fault(url: str) -> str | None:
     database = address.path.removeprefix("/")
     sound = named and url.isprintable() and " " not in url and not (address.query or address.fragment)
     return None if sound and (not database or (database.isascii() and database.isdigit())) else fault
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _secret_problems(settings: Settings) -> list[str]:

@@ -22,15 +22,17 @@ from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CatalogueError
 from pricing_tables.loader import load_rates
 from pricing_tables.model import Model
+from router.audio_menu import AudioMenu, stand_ins
 from router.bookings import AGENT
 from router.embeddings import embeddings_model
 from router.errors import Refused
 from router.menu import Menu
-from router.rows import LOCAL, LocalEndpoint, ProviderRow, catalogue_of, is_keyless, provider_rows
+from router.rows import LOCAL, LocalEndpoint, ProviderRow, catalogue_of, credentials, is_keyless, provider_rows
 from router.settings import Settings, SettingsWrong, key_fault
 from router.tenancy import admin_key_of, tokens_of
 
 CLOSE_WITHIN_S = 10.0
+AUDIO_AGENTS = ("transcription", "meeting")  # as the ledger names who did the work of the audio routes
 
 
 class Connection(Struct, frozen=True):
@@ -47,6 +49,7 @@ class House(Struct, frozen=True, kw_only=True):
     settings: Settings
     catalogue: Catalogue
     menu: Menu
+    audio: AudioMenu
     switchboard: Switchboard
     connections: Mapping[str, Connection]
     metrics: Metrics
@@ -74,13 +77,15 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
     embedded = catalogue.find(local.model) if local is not None and local.model is not None else None
     stand_in = embedded if settings.development and is_keyless(settings, environ) else None
     menu = Menu(catalogue, switchboard, mends, stand_in)
+    speech = stand_ins(catalogue, local) if settings.development and is_keyless(settings, environ) else {}
     return House(
         settings=settings,
         catalogue=catalogue,
         menu=menu,
+        audio=AudioMenu(catalogue, switchboard, mends, settings, menu, speech),
         switchboard=switchboard,
         connections=connections,
-        metrics=Metrics(catalogue, PIPELINES, background=[AGENT]),
+        metrics=Metrics(catalogue, [*PIPELINES, *AUDIO_AGENTS], background=[AGENT]),
         scales=scales,
         planner=_planner(settings, menu),
         embeddings=embeddings_model(settings, catalogue, mends, local),
@@ -115,16 +120,12 @@ def connect(
     settings: Settings, rows: list[ProviderRow], environ: Mapping[str, str], local: LocalEndpoint | None
 ) -> tuple[dict[str, Connection], dict[str, str]]:
     """Return the providers that can be called, and for each of the others the variable that would hold its key."""
-    keys = {"openai": settings.openai_api_key, "mistralai": settings.mistral_api_key}
-    variables = {"openai": "OPENAI_API_KEY", "mistralai": "MISTRAL_API_KEY"}
-    for row in rows:
-        if row.api_key_env:
-            variables[row.name] = row.api_key_env
-            keys[row.name] = environ.get(row.api_key_env)
-    faults = [f"{variables[name]}: {fault}" for name, key in keys.items() if key and (fault := key_fault(key))]
+    held = credentials(settings, rows, environ)
+    faults = [f"{each.variable}: {fault}" for each in held.values() if each.key and (fault := key_fault(each.key))]
     if faults:
         raise SettingsWrong(faults)
-    mends = {name: variable for name, variable in variables.items() if not keys.get(name)}
+    keys = {name: each.key for name, each in held.items()}
+    mends = {name: each.variable for name, each in held.items() if each.key is None}
     upstreams = [(row.kind, Upstream(row.name, row.base_url, keys.get(row.name), row.timeouts)) for row in rows]
     if local is not None:
         upstreams.append(("openai", Upstream(LOCAL, local.base_url, local.api_key)))

@@ -194,3 +194,9 @@ def configured(gateway_with: Callable[..., Gateway], upstream: Upstream) -> Gate
 @pytest.fixture(scope="session")
 def configured_client(configured: Gateway) -> Client:
     return Client(configured, configured.token())
+
+
+@pytest.fixture(scope="session")
+def embedded(gateway_with: Callable[..., Gateway]) -> Gateway:
+    """A gateway without any vendor's key, which the embedded models answer for."""
+    return gateway_with(ROUTER_LOCAL="auto")

@@ -1,4 +1,4 @@
-"""A vendor's end of the wire: OpenAI and Mistral, chat and embeddings, strict, scripted by the prompt's own text."""
+"""A vendor's end of the wire: OpenAI and Mistral, strict, scripted by the prompt's own text; its `audio` too."""
 
 import asyncio
 import itertools
@@ -14,6 +14,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.bag import embeddings
+from tests.upstream_audio import UpstreamAudio
 
 OPENAI_KEY = "sk-upstream-openai"
 MISTRAL_KEY = "upstream-mistral"
@@ -68,6 +69,7 @@ class Upstream:
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()), daemon=True)
         self.port = 0
+        self.audio = UpstreamAudio(self._loop)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -108,6 +110,7 @@ class Upstream:
         app.router.add_post("/mistral/v1/chat/completions", self._chat)
         app.router.add_post("/openai/v1/embeddings", self._embeddings)
         app.router.add_post("/mistral/v1/embeddings", self._embeddings)
+        self.audio.add_to(app)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -15,3 +15,11 @@ class EngineFailed(LocalModelError):
 
 class TextsRefused(LocalModelError):
     """Texts that the embeddings model does not take as they are."""
+
+
+class ClipRefused(LocalModelError):
+    """Audio that the transcription model does not take as it is."""
+
+
+class SpeechRefused(LocalModelError):
+    """Words that the voices cannot say."""

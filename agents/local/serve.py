@@ -13,7 +13,9 @@ from agents.local.busy import Busy
 from agents.local.embeddings import Embeddings
 from agents.local.engine import Engine, EngineOptions
 from agents.local.errors import EngineFailed
-from agents.local.surface import Surface
+from agents.local.hearing import Hearing
+from agents.local.speaking import Speaking
+from agents.local.surface import Served, Surface
 
 KEY_VARIABLE = "ROUTER_LOCAL_KEY"
 LOOPBACK = "127.0.0.1"
@@ -23,6 +25,8 @@ class _Options(argparse.Namespace):
     gguf: Path | None
     name: str
     embeddings: bool
+    whisper: Path | None
+    speech: bool
     port: int
     threads: int
     slots: int
@@ -35,6 +39,8 @@ def _options() -> _Options:
     parser.add_argument("--gguf", type=Path, help="the chat model's file; none without it")
     parser.add_argument("--name", default="", help="the name it is served under")
     parser.add_argument("--embeddings", action="store_true", help="serve the embeddings model, loaded when first asked")
+    parser.add_argument("--whisper", type=Path, help="the transcription model's folder, loaded when first asked")
+    parser.add_argument("--speech", action="store_true", help="serve the voices, loaded when first asked")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--threads", type=int, default=usual.threads)
     parser.add_argument("--slots", type=int, default=usual.slots, help="calls in flight")
@@ -68,12 +74,18 @@ def main() -> None:
     busy = Busy()
     try:
         limits = EngineOptions(threads=options.threads, slots=options.slots, context=options.context)
-        engine = None if options.gguf is None else Engine(options.gguf, limits, busy)
+        served = Served(
+            name=options.name,
+            engine=None if options.gguf is None else Engine(options.gguf, limits, busy),
+            encoder=Embeddings(busy) if options.embeddings else None,
+            hearing=None if options.whisper is None else Hearing(options.whisper, busy),
+            speaking=Speaking(busy) if options.speech else None,
+        )
         listener = _listen(options.port)
     except (EngineFailed, OSError) as cause:
         sys.exit(str(cause))
     config = uvicorn.Config(
-        Surface(key, options.name, engine, Embeddings(busy) if options.embeddings else None),
+        Surface(key, served),
         lifespan="off",
         ws="none",
         access_log=False,

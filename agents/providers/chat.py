@@ -1,10 +1,11 @@
-"""One call upstream, a chat completion or embeddings: a prompt out, its answer in, as events."""
+"""One call upstream, chat, embeddings or audio: a prompt out, its answer in, as events."""
 
 from collections.abc import Callable
 
 from agents.errors import ProviderDown, ProviderError
 from agents.messages import Events, Prompt, Text
 from agents.providers import embeddings
+from agents.providers.audio import Audio
 from agents.providers.chat_answer import Reading, read_whole
 from agents.providers.failure import refusal
 from agents.providers.transport import Answer, Transport
@@ -14,28 +15,36 @@ _SUCCESS = range(200, 300)
 
 
 class Chat:
-    """A provider that speaks chat completions and embeddings.
+    """A provider that speaks chat completions and embeddings, and hears and says what its audio models can.
 
     Args:
         transport: How it is reached.
         ask: Writes a prompt to a chat model as its vendor wants it.
         ask_to_embed: Writes a prompt to an embeddings model.
+        audio: Asks its audio models.
 
     """
 
     def __init__(
-        self, transport: Transport, ask: Callable[[Prompt], bytes], ask_to_embed: Callable[[Prompt], bytes]
+        self,
+        transport: Transport,
+        ask: Callable[[Prompt], bytes],
+        ask_to_embed: Callable[[Prompt], bytes],
+        audio: Audio,
     ) -> None:
         self._transport = transport
         self._ask = ask
         self._ask_to_embed = ask_to_embed
+        self._audio = audio
 
     def stream(self, prompt: Prompt) -> Events:
         """Stream the answer.
 
-        Of chat a whole one comes as one Text, a streamed one as one Text for each network read; vectors come at once.
+        Of chat a whole one comes as one Text, a streamed one as one Text for each network read; all else comes at once.
         """
-        return self._chat(prompt) if prompt.model.kind == "chat" else self._embed(prompt)
+        if prompt.model.kind == "chat":
+            return self._chat(prompt)
+        return self._embed(prompt) if prompt.model.kind == "embeddings" else self._audio.stream(prompt)
 
     async def _embed(self, prompt: Prompt) -> Events:
         answer = await self._transport.post(embeddings.PATH, self._ask_to_embed(prompt))
@@ -66,7 +75,7 @@ class Chat:
                 if pieces:
                     yield Text(pieces)
                 if reading.failure is not None:
-                    raise reading.failure
+                    reading.fail()
             answer.finish()
             yield reading.done()
         finally:
@@ -74,6 +83,7 @@ class Chat:
 
     async def aclose(self) -> None:
         """Close every connection to the provider."""
+        await self._audio.aclose()
         await self._transport.aclose()
 
 

@@ -19,7 +19,7 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         status: Of the answer; 0 until its head is whole.
-        content_type, retry_after, encoding: Headers as they came; empty when absent.
+        content_type, retry_after, encoding, busy: Headers as they came; empty when absent.
         ended: The body is complete.
         broken: Why nothing more can come: `reset` without a head, `cut` within the answer, `malformed`; else None.
         silent: No byte of an answer has come.
@@ -33,12 +33,13 @@ class Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._clogged = False
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._expect()
 
     def _expect(self) -> None:
         self.status = 0
-        self.content_type = self.retry_after = self.encoding = b""
+        self.content_type = self.retry_after = self.encoding = self.busy = b""
         self.ended = False
         self.silent = True
         self.broken: str | None = None
@@ -62,6 +63,16 @@ class Connection(asyncio.Protocol):
             self.broken = "reset"
         else:
             self._transport.write(request)
+
+    async def push(self, piece: bytes) -> bool:
+        """Send some more of a request once there is room; false when it is too late: an answer came, or the end."""
+        while self._clogged and self._writable() is not None:
+            await self.more()
+        transport = self._writable()
+        if transport is None:
+            return False
+        transport.write(piece)
+        return True
 
     async def head(self) -> bool:
         """Wait for the head of the answer and tell whether it came."""
@@ -111,6 +122,10 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _writable(self) -> asyncio.Transport | None:
+        over = self.status or self.broken is not None or self._transport is None or self._transport.is_closing()
+        return None if over else self._transport
+
     def _take(self) -> bytes:
         parts = self._parts
         if not parts:
@@ -149,6 +164,15 @@ class Connection(asyncio.Protocol):
         """Take the transport; called by asyncio."""
         self._transport = transport  # pyright: ignore[reportAttributeAccessIssue]  # TCP and TLS transports are Transports
 
+    def pause_writing(self) -> None:
+        """Have `push` wait; called by asyncio."""
+        self._clogged = True
+
+    def resume_writing(self) -> None:
+        """Let `push` go on; called by asyncio."""
+        self._clogged = False
+        self._wake()
+
     def data_received(self, data: bytes) -> None:
         """Parse what came and wake the reader; called by asyncio."""
         if not self._asked or self._transport is None:
@@ -175,6 +199,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Decide how the answer ended; called by asyncio."""
         self._transport = None
+        # It holds this connection too, and with it what nobody read: the two would wait for the collector.
+        del self._parser
         if not self.ended and self.broken is None:
             if self.status and self._until_close and exc is None:
                 self.ended = True
@@ -208,6 +234,8 @@ class Connection(asyncio.Protocol):
                 self._until_close = False
             case b"retry-after":
                 self.retry_after = value
+            case b"x-busy-seconds":
+                self.busy = value
             case b"content-encoding":
                 self.encoding = value.strip().lower()
             case _:

@@ -21,8 +21,15 @@ class MeteredTry:
 
     def __init__(self, meter: Meter, prompt: Prompt, longest_s: float) -> None:
         turns = [(message.role, message.content) for message in prompt.messages]
-        most = prompt.sampling.max_tokens
-        self._call = Call(prompt.model, turns, streamed=prompt.stream, max_tokens=most, longest_s=longest_s)
+        self._call = Call(
+            prompt.model,
+            turns,
+            streamed=prompt.stream,
+            max_tokens=prompt.sampling.max_tokens,
+            longest_s=longest_s,
+            audio_s=None if prompt.clip is None else prompt.clip.seconds,
+            characters=sum(len(text) for _, text in turns) if prompt.model.kind == "speech" else None,
+        )
         meter.begin(self._call)
 
     @property
@@ -33,6 +40,10 @@ class MeteredTry:
     def saw(self, event: Event) -> None:
         """Note an event; the last one ends the call."""
         if isinstance(event, Done):
+            if event.transcript is not None:
+                self._call.saw([event.transcript.text])
+            if event.sound is not None:
+                self._call.sounded(event.sound.seconds)
             self._call.answered(event.usage, event.usage_refused)
         else:
             self._call.saw(event.pieces)

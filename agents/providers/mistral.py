@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.json import Encoder
 
 from agents.messages import Message, Prompt
+from agents.providers.audio import Audio
 from agents.providers.chat import Chat
 from agents.providers.embeddings import ask_in_numbers
 from agents.providers.openai import ResponseFormat, shape
@@ -45,4 +46,5 @@ def ask(prompt: Prompt) -> bytes:
 
 def connect(upstream: Upstream) -> Chat:
     """Return the provider at `upstream`; nothing is opened before its first prompt."""
-    return Chat(Transport(upstream), ask, ask_in_numbers)
+    transport = Transport(upstream)
+    return Chat(transport, ask, ask_in_numbers, Audio(transport, "agents.providers.audio_mistral"))

@@ -6,14 +6,16 @@ from contextlib import aclosing
 import msgspec
 
 from accounts.gate.gate import Hold
+from agents.audio.clip import Clip
 from agents.errors import ModelUnavailable, ProviderDown
-from agents.messages import Done, Events, Message, Prompt, Sampling
+from agents.messages import Done, Events, Message, Prompt, Sampling, Sound, Transcript
 from agents.providers.failure import failure
 from agents.providers.metered import MeteredTry
 from agents.providers.provider import Provider
 from agents.providers.retry import Retry, RetryPolicy
+from agents.providers.sizes import size_of
 from agents.window import most_output
-from metering.bound import Bound, Size, most_input
+from metering.bound import Bound, Size
 from metering.call import Call
 from metering.meter import Meter
 from pricing_tables.model import Model
@@ -87,33 +89,79 @@ class Models:
                 raise failure(ProviderDown, "malformed", accepted=True)
         return tuple(vectors)
 
+    async def transcribe(self, model: Model, clip: Clip, language: str | None = None) -> Transcript:
+        """Return what is said in a clip; its times count from the clip's beginning.
+
+        Args:
+            model: Of kind transcription.
+            clip: No longer than the model takes in one call.
+            language: ISO 639-1; None has the model find it.
+
+        Raises:
+            ProviderError: The provider failed, or gave something else.
+            ModelUnavailable: The provider cannot be called.
+            BudgetSpent: A hard budget cannot cover the call.
+            FootprintUnknown: One in grams applies, and the model's have no bound.
+            StorageDown: Nobody can tell now.
+
+        """
+        done = await self._whole(Prompt(model, (), clip=clip, language=language))
+        if done.transcript is None:
+            raise failure(ProviderDown, "malformed", accepted=True)
+        return done.transcript
+
+    async def speak(self, model: Model, text: str, language: str | None = None) -> Sound:
+        """Return a text as it is spoken.
+
+        Args:
+            model: Of kind speech.
+            text: Not empty; one that is longer than its model speaks is refused by its provider.
+            language: ISO 639-1, to choose the voice by; None leaves it to the model.
+
+        Raises:
+            ProviderError: The provider failed, or gave something else.
+            ModelUnavailable: The provider cannot be called.
+            BudgetSpent: A hard budget cannot cover the call.
+            FootprintUnknown: One in grams applies, and the model's have no bound.
+            StorageDown: Nobody can tell now.
+
+        """
+        done = await self._whole(Prompt(model, (Message("user", text),), language=language))
+        if done.sound is None:
+            raise failure(ProviderDown, "malformed", accepted=True)
+        return done.sound
+
     async def _vectors(self, model: Model, texts: Sequence[str]) -> tuple[bytes, ...]:
-        prompt = Prompt(model, [Message("user", text) for text in texts])
+        done = await self._whole(Prompt(model, [Message("user", text) for text in texts]))
+        if len(done.vectors) != len(texts):
+            raise failure(ProviderDown, "malformed", accepted=True)
+        return done.vectors
+
+    async def _whole(self, prompt: Prompt) -> Done:
+        """Return the end of an answer that has no text before it, tried again and covered as every other is."""
         tries: list[MeteredTry] = []
 
         def begin(prompt: Prompt) -> MeteredTry:
             tries.append(self._begin(prompt))
             return tries[-1]
 
-        policy = self._policies.get(model.provider)
+        policy = self._policies.get(prompt.model.provider)
         if policy is None:
-            raise ModelUnavailable(model.name)
+            raise ModelUnavailable(prompt.model.name)
         cover = None if self._hold is None else self._cover
-        found: tuple[bytes, ...] = ()
+        done = Done()
         async with aclosing(Retry(self._providers, policy, begin, cover).stream(prompt)) as events:
             async for event in events:
-                found = event.vectors if isinstance(event, Done) else ()
+                done = event if isinstance(event, Done) else Done()
         if self._hold is not None:
             self._spare(self._hold, prompt, tries[-1].call)
-        if len(found) != len(texts):
-            raise failure(ProviderDown, "malformed", accepted=True)
-        return found
+        return done
 
     def _spare(self, hold: Hold, prompt: Prompt, call: Call) -> None:
-        """Have what this call left of what was held for it cover the next: a document may take a hundred calls."""
+        """Have what this call left of what was held for it cover the next: a recording may take a hundred calls."""
         consumed = self._meter.consumed(call)
         if consumed is not None:
-            hold.spare(self._bound(hold, prompt, self._size(prompt)).beyond(consumed))
+            hold.spare(self._bound(hold, prompt, size_of(prompt, self._max_tokens)).beyond(consumed))
 
     def _begin(self, prompt: Prompt) -> MeteredTry:
         return MeteredTry(self._meter, prompt, self._policies[prompt.model.provider].total_s)
@@ -130,16 +178,9 @@ class Models:
         hold = self._hold
         if hold is None:
             return
-        size = self._size(prompt)
+        size = size_of(prompt, self._max_tokens)
         if not hold.covers(size):
             await hold.cover(self._bound(hold, prompt, size))
-
-    def _size(self, prompt: Prompt) -> Size:
-        texts = [message.content for message in prompt.messages]
-        if prompt.schema is not None:
-            texts.append(bytes(prompt.schema).decode())
-        writes = (prompt.sampling.max_tokens or self._max_tokens) if prompt.model.kind == "chat" else 0
-        return Size(prompt.model.name, most_input(texts), writes)
 
     def _bound(self, hold: Hold, prompt: Prompt, size: Size) -> Bound:
         return self._meter.bound(size, self._policies[prompt.model.provider].total_s, hold.opened_at)

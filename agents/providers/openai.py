@@ -7,6 +7,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Encoder
 
 from agents.messages import Message, Prompt
+from agents.providers.audio import Audio
 from agents.providers.chat import Chat
 from agents.providers.embeddings import ask_in_base64
 from agents.providers.transport import Transport, Upstream
@@ -82,4 +83,5 @@ def shape(schema: Raw | None) -> ResponseFormat | None:
 
 def connect(upstream: Upstream) -> Chat:
     """Return the provider at `upstream`; nothing is opened before its first prompt."""
-    return Chat(Transport(upstream), ask, ask_in_base64)
+    transport = Transport(upstream)
+    return Chat(transport, ask, ask_in_base64, Audio(transport, "agents.providers.audio_openai"))

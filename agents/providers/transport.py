@@ -1,6 +1,7 @@
 """HTTP to one provider: pooled connections, four time limits, bounded answers."""
 
 import asyncio
+from collections.abc import AsyncIterable
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -70,16 +71,26 @@ class Transport:
             ProviderTimeout: No connection, or no head in time.
 
         """
-        request = self._head(path) % len(body) + body
+        return await self._send(self._head(path) % len(body) + body)
+
+    async def upload(self, path: str, media_type: str, size: int, pieces: AsyncIterable[bytes]) -> "Answer":
+        """Post a body of `size` bytes as fast as it is taken, as `post` does; an answer that comes earlier ends it.
+
+        The pieces are read again when a kept connection was closed meanwhile. The first byte of the answer is waited
+        for from the last piece on.
+        """
+        return await self._send(self._lines(path, media_type, "*/*") % size, pieces)
+
+    async def _send(self, request: bytes, pieces: AsyncIterable[bytes] | None = None) -> "Answer":
         kept = self._pool.take()
         if kept is not None:
             answer = Answer(kept, self._pool, self._timeouts)
-            if await answer.ask(request):
+            if await answer.ask(request, pieces):
                 return answer
             if answer.waited_s() > STALE_WITHIN_S:
                 raise failure(ProviderDown, "reset", retryable=True)
         answer = Answer(await self._pool.connect(), self._pool, self._timeouts)
-        if not await answer.ask(request):
+        if not await answer.ask(request, pieces):
             raise failure(ProviderDown, "reset", retryable=True)
         return answer
 
@@ -90,18 +101,20 @@ class Transport:
     def _head(self, path: str) -> bytes:
         head = self._heads.get(path)
         if head is None:
-            lines = [
-                f"POST {self._base}{path} HTTP/1.1",
-                f"Host: {self._host}",
-                *([f"Authorization: Bearer {self._key}"] if self._key else []),
-                "Content-Type: application/json",
-                "Accept: application/json, text/event-stream",
-                "Accept-Encoding: identity",
-                "User-Agent: routeur-ia",
-            ]
-            fixed = "\r\n".join(lines).encode("latin-1").replace(b"%", b"%%")
-            head = self._heads[path] = fixed + b"\r\nContent-Length: %d\r\n\r\n"
+            head = self._heads[path] = self._lines(path, "application/json", "application/json, text/event-stream")
         return head
+
+    def _lines(self, path: str, media_type: str, accept: str) -> bytes:
+        lines = [
+            f"POST {self._base}{path} HTTP/1.1",
+            f"Host: {self._host}",
+            *([f"Authorization: Bearer {self._key}"] if self._key else []),
+            f"Content-Type: {media_type}",
+            f"Accept: {accept}",
+            "Accept-Encoding: identity",
+            "User-Agent: routeur-ia",
+        ]
+        return "\r\n".join(lines).encode("latin-1").replace(b"%", b"%%") + b"\r\nContent-Length: %d\r\n\r\n"
 
 
 class Answer:
@@ -118,9 +131,11 @@ class Answer:
         self._bytes = 0
         self._expired: str | None = None
         self._sent = False
+        self._whole = True
         self._loop = asyncio.get_running_loop()
         self._asked_at = self._loop.time()
         self._waiting_since: float | None = self._asked_at
+        self._asked_until = self._asked_at
         self._timer = self._loop.call_later(min(timeouts.first_byte, timeouts.total), self._watch)
 
     @property
@@ -129,17 +144,31 @@ class Answer:
         return self._connection.status
 
     @property
+    def media_type(self) -> str:
+        """The Content-Type header as it came; empty when absent."""
+        return self._connection.content_type.decode("latin-1")
+
+    @property
     def content_type(self) -> str:
         """The media type in lower case, without parameters."""
-        return self._connection.content_type.decode("latin-1").partition(";")[0].strip().lower()
+        return self.media_type.partition(";")[0].strip().lower()
 
     @property
     def retry_after(self) -> str | None:
         """The Retry-After header as it came."""
         return self._connection.retry_after.decode("latin-1") or None
 
-    async def ask(self, request: bytes) -> bool:
+    @property
+    def busy(self) -> str:
+        """The X-Busy-Seconds header of the embedded provider as it came; empty when absent."""
+        return self._connection.busy.decode("latin-1")
+
+    async def ask(self, request: bytes, pieces: AsyncIterable[bytes] | None = None) -> bool:
         """Send the request and wait for the head; false when the connection died without a byte of an answer.
+
+        Args:
+            request: All of it, or what comes before the pieces.
+            pieces: The rest.
 
         Raises:
             ProviderDown: What came is not the head of an answer.
@@ -149,6 +178,8 @@ class Answer:
         connection = self._connection
         try:
             connection.ask(request)
+            if pieces is not None:
+                await self._push(pieces)
             if await connection.head():
                 self._waiting_since = None
                 return True
@@ -159,6 +190,14 @@ class Answer:
         if self._expired is None and connection.broken == "reset":
             return False
         raise self._failed(accepted=False)
+
+    async def _push(self, pieces: AsyncIterable[bytes]) -> None:
+        self._whole = False
+        async for piece in pieces:
+            if not await self._connection.push(piece):
+                return
+            self._asked_until = self._loop.time()
+        self._whole = True
 
     def waited_s(self) -> float:
         """Return the seconds since the request."""
@@ -184,7 +223,7 @@ class Answer:
             raise failure(ProviderDown, "too_large", accepted=True)
         return chunk
 
-    async def body(self) -> bytes:
+    async def body(self, most_bytes: int = LONGEST_BODY_BYTES) -> bytes:
         """Return the whole body.
 
         Raises:
@@ -195,7 +234,7 @@ class Answer:
         parts: list[bytes] = []
         while chunk := await self.read():
             parts.append(chunk)
-            if self._bytes > LONGEST_BODY_BYTES:
+            if self._bytes > most_bytes:
                 raise failure(ProviderDown, "too_large", accepted=True)
             if self._connection.at_end():
                 break
@@ -205,6 +244,9 @@ class Answer:
     def finish(self) -> None:
         """Read no further; the connection serves again if the rest comes within the grace, else it is closed."""
         if self._over:
+            return
+        if not self._whole:
+            self.close()
             return
         self._over = True
         self._timer.cancel()
@@ -232,7 +274,7 @@ class Answer:
         if self._waiting_since is None:
             due, code = now + self._timeouts.idle, ""
         elif self._bytes == 0:
-            due, code = self._asked_at + self._timeouts.first_byte, "timeout_first_byte"
+            due, code = self._asked_until + self._timeouts.first_byte, "timeout_first_byte"
         else:
             due, code = self._waiting_since + self._timeouts.idle, "timeout_idle"
         if end <= due:
@@ -241,7 +283,7 @@ class Answer:
             self._timer = self._loop.call_at(due, self._watch)
             return
         self._expired = code
-        self._sent = self._connection.all_sent()
+        self._sent = self._whole and self._connection.all_sent()
         self._connection.abort()
 
     def _failed(self, *, accepted: bool) -> ProviderError:

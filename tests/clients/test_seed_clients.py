@@ -1,52 +1,14 @@
 """The seed's own Python and TypeScript clients, and its curl lines, against a running gateway (2.7, 2.1.1)."""
 
 import json
-import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
+from tests.clients.examples import RunTypeScript, example, python
 from tests.gateway import Gateway
 from tests.upstream import STORY, Upstream
-
-HERE = Path(__file__).parent
-SECTION = re.compile(r"^## (?P<title>.+?)\n\n```\w+\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-EXAMPLES = {found["title"]: found["code"] for found in SECTION.finditer((HERE / "seed.md").read_text())}
-RunTypeScript = Callable[[str], subprocess.CompletedProcess[str]]
-
-
-def example(gateway: Gateway, language: str, *titles: str) -> str:
-    """Return these sections as one program, with the gateway's own address."""
-    code = "\n".join(EXAMPLES[f"{language}: {title}"] for title in titles)
-    return code.replace("http://localhost:7860", gateway.url)
-
-
-def python(code: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-
-
-@pytest.fixture(scope="session")
-def typescript(tmp_path_factory: pytest.TempPathFactory) -> RunTypeScript:
-    """Compile with the locked TypeScript, so that any Node from 20 on runs it."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("the TypeScript client needs node and npm")
-    folder = tmp_path_factory.mktemp("typescript")
-    for name in ("package.json", "package-lock.json", "strip.cjs"):
-        shutil.copy(HERE / name, folder)
-    subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True, timeout=120)
-
-    def start(code: str) -> subprocess.CompletedProcess[str]:
-        (folder / "program.ts").write_text(code)
-        subprocess.run(["node", "strip.cjs", "program.ts", "program.mjs"], cwd=folder, check=True, timeout=30)
-        command = ["node", "program.mjs"]
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
-
-    return start
 
 
 # 2.7.1: `complete` holds a `yield`, so no server can make the plain call work.

@@ -1,0 +1,30 @@
+"""What hearing needs of the machine: where the detector of speech is, and how peers are reached."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class Equipment(Struct, frozen=True):
+    """What conversations by voice are given.
+
+    Attributes:
+        detector: The weights of the detector of speech (Silero, ONNX); without them loudness decides.
+        ice_servers: Addresses of STUN and TURN servers, separated by commas; none are asked if None.
+        loopback: Whether a peer connection may be made over the loopback interface.
+
+    """
+
+    detector: Path | None = None
+    ice_servers: str | None = None
+    loopback: bool = False
+
+
+def installed_detector() -> Path | None:
+    """Return where the weights of the detector are, which come with the package of the embedded ears."""
+    package = find_spec("faster_whisper")
+    if package is None or package.origin is None:
+        return None
+    weights = Path(package.origin).parent / "assets" / "silero_vad_v6.onnx"
+    return weights if weights.is_file() else None

@@ -1,0 +1,191 @@
+"""One peer connection: its offer answered, its microphone heard, answers spoken on its track."""
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
+from aiortc import RTCSessionDescription as Description
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
+from aiortc.mediastreams import MediaStreamError
+from aiortc.sdp import candidate_from_sdp
+
+from agents.audio.clip import RATE
+from agents.voice.candidate import Candidate
+from agents.voice.equipment import Equipment
+from agents.voice.listening import Listening
+from agents.voice.resampling import Resampler
+from agents.voice.signals import Take
+from agents.voice.track import Spoken
+from agents.voice.turns import TurnRefused
+
+MOST_SDP = 65_536  # characters: an offer of Chromium has some 7,000
+MOST_SECTIONS = 8
+# Without these nothing can be heard, found or trusted.
+NEEDED = ("\nm=audio", "\na=ice-ufrag:", "\na=ice-pwd:", "\na=fingerprint:")
+MOST_CANDIDATES = 64
+CONNECT_S = 30.0
+LOOPBACK = "127.0.0.1"
+
+# What the parsers of descriptions and candidates raise when they are given what no browser makes.
+MALFORMED = (
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    InvalidAccessError,
+    InvalidStateError,
+    OperationError,
+)
+Gather = Callable[[int, list[str], int], Awaitable[list[Any]]]
+
+
+class _Microphone(Protocol):
+    async def recv(self) -> object: ...
+
+
+class Peer:
+    """A connection to a browser; it is listened to while `run` runs.
+
+    Args:
+        equipment: Which servers are asked for addresses, and whether the loopback interface is one.
+        listening: Takes what the microphone hears.
+        take: Takes what was played.
+
+    """
+
+    def __init__(self, equipment: Equipment, listening: Listening, take: Take) -> None:
+        self._loopback = equipment.loopback
+        self._listening = listening
+        self._connection = RTCPeerConnection(
+            RTCConfiguration(iceServers=servers(equipment.ice_servers), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
+        self.track = Spoken(take)
+        self._changed = asyncio.Event()
+        self._candidates = 0
+        self._connection.on("connectionstatechange", self._changed.set)
+
+    @property
+    def connected(self) -> bool:
+        """Whether sound goes through."""
+        return self._connection.connectionState == "connected"
+
+    @property
+    def over(self) -> bool:
+        """Whether no sound will go through any more."""
+        return self._connection.connectionState in {"failed", "closed"}
+
+    async def answer(self, sdp: str) -> str:
+        """Return our description, with every way to reach us in it.
+
+        Raises:
+            TurnRefused: The offer is not one, or offers no sound.
+
+        """
+        if len(sdp) > MOST_SDP or sdp.count("\nm=") > MOST_SECTIONS or any(each not in sdp for each in NEEDED):
+            raise refused()
+        try:
+            self._connection.addTrack(self.track)
+            await self._connection.setRemoteDescription(Description(sdp=sdp, type="offer"))
+            self._only_sound()
+            await self._connection.setLocalDescription(await self._connection.createAnswer())
+        except MALFORMED as error:
+            raise refused() from error
+        return self._connection.localDescription.sdp
+
+    async def candidate(self, candidate: Candidate) -> None:
+        """Take one more way to reach the peer.
+
+        Raises:
+            TurnRefused: It cannot be read, or there are too many.
+
+        """
+        self._candidates += 1
+        if self._candidates > MOST_CANDIDATES:
+            raise refused()
+        if not candidate.candidate:
+            await self._connection.addIceCandidate(None)
+            return
+        try:
+            parsed = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
+            parsed.sdpMid, parsed.sdpMLineIndex = candidate.mid, candidate.line
+            if not parsed.ip.endswith(".local"):
+                ipaddress.ip_address(parsed.ip)
+            await self._connection.addIceCandidate(parsed)
+        except MALFORMED as error:
+            raise refused() from error
+
+    async def run(self) -> None:
+        """Listen until the connection is over, or was not made in time."""
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._until(lambda: self.connected or self.over)
+            async with asyncio.TaskGroup() as tasks:
+                hearing = tasks.create_task(self._hear())
+                await self._until(lambda: self.over or hearing.done())
+                hearing.cancel()
+        except TimeoutError:
+            return
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        self.track.stop()
+        await self._connection.close()
+        self._changed.set()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._changed.wait()
+            self._changed.clear()
+
+    async def _hear(self) -> None:
+        microphone = self._microphone()
+        resampler = await asyncio.to_thread(Resampler, RATE, RATE)
+        try:
+            while True:
+                self._listening.put(resampler.frame(await microphone.recv()))
+        except MediaStreamError:
+            self._changed.set()
+
+    def _microphone(self) -> _Microphone:
+        return next(each.receiver.track for each in self._connection.getTransceivers() if each.kind == "audio")
+
+    def _only_sound(self) -> None:
+        for each in self._connection.getTransceivers():
+            if each.kind != "audio":
+                each.direction = "inactive"
+            elif self._loopback:
+                # The gatherer has no public way to be told of an address, and leaves out the loopback one.
+                connection = each.receiver.transport.transport.iceGatherer._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+                connection.get_component_candidates = _WithLoopback(connection.get_component_candidates)
+
+
+class _WithLoopback:
+    """Gathers candidates on the loopback interface too."""
+
+    def __init__(self, gather: Gather) -> None:
+        self._gather = gather
+
+    async def __call__(self, component: int, addresses: list[str], timeout: int = 5) -> list[Any]:  # noqa: ASYNC109 - the gatherer's own
+        return await self._gather(component, [*addresses, LOOPBACK], timeout)
+
+
+def servers(addresses: str | None) -> list[RTCIceServer]:
+    """Return the servers that a setting names, separated by commas: `turn:user:password@host:port` or `stun:host`."""
+    return [_server(each.strip()) for each in (addresses or "").split(",") if each.strip()]
+
+
+def _server(address: str) -> RTCIceServer:
+    scheme, _, rest = address.partition(":")
+    credentials, at, host = rest.rpartition("@")
+    if not at:
+        return RTCIceServer(address)
+    user, _, password = credentials.partition(":")
+    return RTCIceServer(f"{scheme}:{host}", username=user, credential=password)
+
+
+def refused() -> TurnRefused:
+    """Return what the client of an offer that cannot be used is told."""
+    return TurnRefused("invalid_request", "Offre WebRTC invalide.")
