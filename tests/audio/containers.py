@@ -1,5 +1,6 @@
-"""Containers written byte by byte, as no encoder would write them."""
+"""Containers that are seldom met, and some written byte by byte, as no encoder would write them."""
 
+import io
 import struct
 import tempfile
 import zlib
@@ -64,6 +65,22 @@ def webm_bomb(blocks: int, block_bytes: int) -> bytes:
     return webm(track, [zlib.compress(bytes(block_bytes), 9)] * blocks)
 
 
+def sound(pcm: bytes, container: str, codec: str) -> bytes:
+    """Encode sound alone, at a rate that any codec takes."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as out:
+        stream = out.add_stream(codec, rate=48_000, layout="stereo")
+        _record(out, stream, pcm)
+    return file.getvalue()
+
+
+def _record(out: av.container.OutputContainer, stream: av.AudioStream, pcm: bytes) -> None:
+    frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm, "<i2")[np.newaxis, :], format="s16", layout="mono")
+    frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), 0
+    out.mux(stream.encode(frame))
+    out.mux(stream.encode(None))
+
+
 def film(pcm: bytes, container: str = "mp4", **options: str) -> bytes:
     """Encode half a second of pictures, with sound beside them if there is any."""
     with tempfile.TemporaryDirectory() as folder:
@@ -76,14 +93,11 @@ def _shoot(path: Path, pcm: bytes, container: str, options: dict[str, str]) -> N
     with av.open(str(path), "w", format=container, options=options) as out:
         pictures = out.add_stream("mpeg4" if container == "mp4" else "libvpx-vp9", rate=10)
         pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
-        sound = (
+        heard = (
             out.add_stream("aac" if container == "mp4" else "libopus", rate=48_000, layout="stereo") if pcm else None
         )
         for _ in range(5):
             out.mux(pictures.encode(av.VideoFrame(64, 48, "yuv420p")))
         out.mux(pictures.encode(None))
-        if sound:
-            frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm, "<i2")[np.newaxis, :], format="s16", layout="mono")
-            frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), 0
-            out.mux(sound.encode(frame))
-            out.mux(sound.encode(None))
+        if heard:
+            _record(out, heard, pcm)

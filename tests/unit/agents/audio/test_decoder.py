@@ -14,6 +14,7 @@ import pytest
 
 from agents.audio.decoder import Decoder
 from agents.audio.errors import AudioTooLong, AudioUnreadable, DecoderDown
+from tests.audio.containers import sound
 from tests.audio.hearer import GOOD, SPEECH, Hearer, children, running, wait_until
 from tests.speech import CONTAINERS, ENGLISH, FRENCH, encoded, say, seconds_of, silence
 
@@ -73,6 +74,16 @@ def test_every_container_brings_the_speech_that_was_put_in(hearer, extension):
 
     assert seconds_of(said) <= len(heard) / 16_000 < seconds_of(said) + 0.1
     assert np.corrcoef(ours[:length], heard[:length])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [("mp2", "mp2"), ("mpeg", "mp2"), ("mpeg", "mp3"), ("ogg", "flac"), ("ipod", "alac"), ("mov", "pcm_s16le")],
+)
+def test_containers_and_codecs_that_are_seldom_met_are_heard_too(hearer, container, codec):
+    pcm = hearer.pcm(sound(SPEECH, container, codec))
+
+    assert seconds_of(pcm) == pytest.approx(seconds_of(SPEECH), abs=0.1)
 
 
 def test_a_wav_of_our_own_rate_comes_back_to_the_sample_and_its_length_is_exact(hearer):
