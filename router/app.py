@@ -130,6 +130,7 @@ def _state(house: House) -> State:
             "menu": house.menu,
             "scales": house.scales,
             "embeddings_models": tuple(model.name for model in house.catalogue if model.kind == "embeddings"),
+            "chatless_models": tuple(model.name for model in house.catalogue if model.kind != "chat"),
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
             "routes": COLD_ROUTES,
