@@ -15,8 +15,9 @@ from router.realtime.origins import Origins
 from router.realtime.socket import RealtimeSocket
 from router.realtime.turns import Desk
 from router.replays import Replays
-from router.routes import completion, transcription
+from router.routes import completion, meeting, transcription
 from router.routes.completion import Completion
+from router.routes.meeting import Meeting
 from router.routes.transcription import Transcription
 from router.wiring import House
 
@@ -26,6 +27,7 @@ def mount(front: Front, house: House, opened: Opened) -> None:
     front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
     front.mount(transcription.ROUTE, Metered(transcription_of(house, opened), opened.books))
     front.mount_socket(wire.ROUTE, socket_of(house, opened))
+    front.mount(meeting.ROUTE, Metered(meeting_of(house, opened), opened.books))
 
 
 def completion_of(house: House, opened: Opened) -> Completion:
@@ -83,4 +85,18 @@ def socket_of(house: House, opened: Opened) -> RealtimeSocket:
         desk=desk,
         converse=lambda client, turns: Conversation(client, turns, equipment),
         pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
+    )
+
+
+def meeting_of(house: House, opened: Opened) -> Meeting:
+    """Return the application behind `POST /transcription/meeting`."""
+    return Meeting(
+        authenticator=opened.tenancy.authenticator,
+        menu=house.audio,
+        models=models_of(house),
+        metrics=house.metrics,
+        projects=project_choice_of(house, opened),
+        recordings=opened.recordings,
+        gate=opened.turnstile,
+        replays=Replays(opened.idempotency, meeting.ROUTE),
     )
