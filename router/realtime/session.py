@@ -108,7 +108,11 @@ class Session:
                 task.cancel()
             await asyncio.wait(working)
         # Where several things end it at once, a client that is gone is told nothing.
-        return next((each.result() for each in working if each in ended), None) or self._expelled.result()
+        ending = next((each.result() for each in working if each in ended), None) or self._expelled.result()
+        if ending is not GONE:
+            # It is not the client that left: what was answered so far is a part of an answer.
+            await conversation.interrupt()
+        return ending
 
     async def _greet(self) -> None:
         auth = "anonymous" if isinstance(self._caller, Anonymous) else "token"

@@ -125,6 +125,10 @@ class Silent:
 
     def __init__(self) -> None:
         self.told: list[Any] = []
+        self.interrupted = 0
+
+    async def interrupt(self) -> None:
+        self.interrupted += 1
 
     async def send(self, message: Any) -> None:
         self.told.append(message)
@@ -148,7 +152,9 @@ async def run_until_ended(caller: Any, pace: Pace) -> Ending:
         pace=pace,
     )
     async with asyncio.timeout(10):
-        return await session.run(cast("Conversation", None))
+        ending = await session.run(cast("Conversation", silent))
+    assert silent.interrupted == 1
+    return ending
 
 
 def test_a_quiet_session_ends() -> None:
