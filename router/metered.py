@@ -113,23 +113,30 @@ async def write_whole(
 
     """
     client = Departure(line_of(scope))
+    body: Callable[[Receipt], bytes] | None = None
     try:
         async with client:
             body = await work
-        if client.gone:
+        if client.gone or body is None:
             await settle_without_answer(meter, "client_gone")
             return
         if keeper is not None:
             keeper.keep(meter, writer.kept_headers, body)
         receipt = await meter.settle("ok")
     except FORESEEN as error:
-        await settle_without_answer(meter, "error")
-        await writer.refuse(error)
+        await _fail(error, keeper, writer, meter)
     except CancelledError:
-        await settle_without_answer(meter, "error")
-        await writer.refuse(STOPPING)
+        await _fail(STOPPING, keeper, writer, meter)
     else:
         await writer.body(body(receipt), receipt)
+
+
+async def _fail(error: Exception, keeper: Keeper | None, writer: Writer, meter: Meter) -> None:
+    await settle_without_answer(meter, "error")
+    if keeper is not None:
+        # Whoever reads of the failure may try again at once.
+        await keeper.end()
+    await writer.refuse(error)
 
 
 async def settle_without_answer(meter: Meter, status: RequestStatus) -> None:

@@ -18,8 +18,10 @@ from msgspec import UNSET, Struct, UnsetType
 from agents.reading import Check, Source
 from metering.receipt import Receipt, UsageSums
 from router.families import F1, F2, F3, Failure, OpenAIProblem, Problem, family_of
+from router.minuted import MeetingAnswer
 from router.requests import CompletionRequest
-from router.routes.transcription import TranscriptionAnswer
+from router.routes.meeting import USUAL_S
+from router.routes.transcription import MOST_S, TranscriptionAnswer
 
 TITLE = "CAPL Routeur IA API"
 VERSION = "1.0.0"
@@ -33,6 +35,11 @@ STREAM_DOC = (
 HEARD_DOC = (
     "The recording is a form's part `file`: wav, mp3, m4a, mp4, webm, ogg or flac, whatever it is called, of at most "
     "four hours. `duration` is in seconds, by decoding."
+)
+MEETING_DOC = (
+    "The meeting is a form's part `file`, in any of the formats of `/transcription`. `text` holds its minutes in "
+    "Markdown, `transcript` what was said and when, in seconds. With `Accept: text/event-stream` lines `data: {json}` "
+    "tell how far it is; the last one has `done: true`, the whole answer beside it, and the receipt as `metadata`."
 )
 
 
@@ -78,8 +85,21 @@ async def hear(language: FromQuery[str | None] = None) -> TranscriptionAnswer:
     raise NotImplementedError(language)
 
 
+@post(
+    "/transcription/meeting",
+    status_code=200,
+    tags=["transcription"],
+    description=MEETING_DOC,
+    responses={status: ResponseSpec(Problem, description="Error F1", generate_examples=False) for status in REFUSALS},
+)
+async def meet(language: FromQuery[str | None] = None) -> MeetingAnswer:
+    """Write the minutes of a recorded meeting, with its transcript and a receipt."""
+    raise NotImplementedError(language)
+
+
 # The routes that are served beside the framework, with the forms of those that take one.
-RAW_ROUTES = (complete, hear)
+RAW_ROUTES = (complete, hear, meet)
+LANGUAGE = {"type": "string", "description": "ISO 639-1; detected where neither form nor query says it"}
 FORMS: dict[str, dict[str, Any]] = {
     "/transcription": {
         "type": "object",
@@ -90,10 +110,31 @@ FORMS: dict[str, dict[str, Any]] = {
                 "format": "binary",
                 "description": "At most 25 MB; its content tells its format",
             },
-            "language": {"type": "string", "description": "ISO 639-1; detected where neither form nor query says it"},
+            "language": LANGUAGE,
         },
-    }
+    },
+    "/transcription/meeting": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "description": "At most 200 MB; its content tells its format",
+            },
+            "project_id": {"type": "string", "description": "What it is booked on; the caller's own project without"},
+            "max_duration_seconds": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MOST_S,
+                "default": USUAL_S,
+                "description": "A longer recording is refused",
+            },
+            "language": LANGUAGE,
+        },
+    },
 }
+STREAMED = ("/completion", "/transcription/meeting")
 
 
 class ExactNumbers(OpenAPISchemaPlugin):
@@ -132,8 +173,9 @@ def document(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
 def _say_what_the_framework_cannot(document: dict[str, Any], routes: tuple[HTTPRouteHandler, ...]) -> None:
     """Mark what is public, say what bodies hold, give every refusal its shape, name the second form of an answer."""
     paths = document["paths"]
-    answers = paths["/completion"]["post"]["responses"]
-    answers["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    for path in STREAMED:
+        content = paths[path]["post"]["responses"]["200"]["content"]
+        content["text/event-stream"] = {"schema": {"type": "string"}}
     for path, form in FORMS.items():
         paths[path]["post"]["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     shapes = [route.opt["body"] for route in routes if "body" in route.opt]

@@ -59,7 +59,7 @@ class Turnstile:
         return await self._admit(self._claim(admission, model, size, meter), admission, meter, stream=False)
 
     async def let_in_calls(
-        self, admission: Admission, calls: Sequence[tuple[Model, Size]], meter: Meter
+        self, admission: Admission, calls: Sequence[tuple[Model, Size]], meter: Meter, *, stream: bool = False
     ) -> Hold | None:
         """Admit what is known to make these calls, in any order, maybe none; else as `let_in`.
 
@@ -69,11 +69,11 @@ class Turnstile:
 
         """
         if self._gate.stands_open(admission.project_id, admission.key_id):
-            meter.admit(admission, stream=False)
+            meter.admit(admission, stream=stream)
             return None
         bounds = [meter.bound(size, self._longest_s[model.provider], admission.opened_at) for model, size in calls]
         claim = self._claim_of(admission, None, reduce(Bound.and_also, bounds, NO_BOUND))
-        return await self._admit(claim, admission, meter, stream=False)
+        return await self._admit(claim, admission, meter, stream=stream)
 
     async def _admit(self, claim: Claim, admission: Admission, meter: Meter, *, stream: bool) -> Hold:
         hold = await self._gate.admit(claim)

@@ -38,19 +38,20 @@ class Serving(Struct, frozen=True):
 
 
 class Sandbox:
-    """Has one job done at a time; the process starts with the first, and again whenever it has ended."""
+    """Has jobs done; the process starts with the first, or before it, and again whenever it has ended."""
 
-    def __init__(self, *command: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *command: str, places: int = 1, environment: Mapping[str, str] | None = None) -> None:
         """Set up.
 
         Args:
             command: The name of the module that calls `serve`, and its arguments.
+            places: How many jobs are done at a time.
             environment: What the process gets beside the little that every program needs.
 
         """
         self._command = (sys.executable, "-m", *command)
         self._environment = dict(environment or {})
-        self._turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(places)
         self._serving: Serving | None = None
         self._closed = False
 
@@ -58,6 +59,19 @@ class Sandbox:
     def pid(self) -> int | None:
         """The process id of the serving process, None while it is not running."""
         return self._serving.process.pid if self._serving else None
+
+    def start(self) -> None:
+        """Start the process unless it runs: whoever will soon have a job saves the time.
+
+        Raises:
+            SandboxDown: It is closed.
+            OSError: It cannot be started.
+
+        """
+        if self._serving and self._serving.process.poll() is not None:
+            self._serving.control.close()
+            self._serving = None
+        self._serving = self._serving or self._start()
 
     async def run(self, job: bytes, source: BinaryIO, result: BinaryIO, limits: Limits) -> End:
         """Have a job done and tell how it ended; cancelling it ends the job.
@@ -74,7 +88,7 @@ class Sandbox:
 
         """
         message = msgspec.msgpack.encode(Asked(job, limits))
-        async with self._turn:
+        async with self._places:
             for _ in range(TRIES):
                 if end := await self._ask(message, source, result, limits.wall_seconds):
                     return end
@@ -83,12 +97,12 @@ class Sandbox:
     async def aclose(self) -> None:
         """End the process and what it does."""
         self._closed = True
-        await self._stop()
+        if self._serving:
+            await self._stop(self._serving)
 
     async def _ask(self, message: bytes, source: BinaryIO, result: BinaryIO, seconds: float) -> End | None:
         """Have a job done; None when the process ended meanwhile."""
-        if self._serving is None:
-            self._serving = self._start()
+        serving = self._serving = self._serving or self._start()
         ours, theirs = socket.socketpair()
         # The channel closes with this block however it ends, and with the channel ends the job.
         with ours:
@@ -96,7 +110,7 @@ class Sandbox:
             with theirs:
                 files = [source.fileno(), result.fileno(), theirs.fileno()]
                 with suppress(BrokenPipeError):
-                    socket.send_fds(self._serving.control, [message], files)
+                    socket.send_fds(serving.control, [message], files)
             try:
                 async with asyncio.timeout(seconds + START_SECONDS):
                     told = await asyncio.get_running_loop().sock_recv(ours, MESSAGE_BYTES)
@@ -104,7 +118,7 @@ class Sandbox:
                 told = b""
         if told:
             return msgspec.msgpack.decode(told, type=Outcome).end
-        await self._stop()
+        await self._stop(serving)
         return None
 
     def _start(self) -> Serving:
@@ -122,10 +136,9 @@ class Sandbox:
             )
         return Serving(process, control)
 
-    async def _stop(self) -> None:
-        serving, self._serving = self._serving, None
-        if serving is None:
-            return
+    async def _stop(self, serving: Serving) -> None:
+        if self._serving is serving:
+            self._serving = None
         serving.control.close()
         try:
             await asyncio.to_thread(serving.process.wait, STOP_SECONDS)

@@ -5,6 +5,7 @@ import json
 import resource
 import sys
 import time
+from pathlib import Path
 
 from agents.audio.clip import RATE, Clip
 from agents.errors import ProviderError
@@ -29,7 +30,8 @@ def named(name: str) -> Model:
 def clip(seconds: float = 2.0) -> Clip:
     """Return a clip of a ramp, so that no two of its samples are alike for long."""
     frames = round(seconds * RATE)
-    return Clip(b"".join((at % 20_000).to_bytes(2, "little") for at in range(frames)), 0, frames)
+    ramp = b"".join(at.to_bytes(2, "little") for at in range(RATE))
+    return Clip((ramp * (frames // RATE + 1))[: 2 * frames], 0, frames)
 
 
 def hearing(name: str, seconds: float = 2.0, language: str | None = None) -> Prompt:
@@ -80,12 +82,12 @@ class Blocks:
     async def _watch(self) -> None:
         before = time.thread_time()
         while True:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
             now = time.thread_time()
             self.longest_s, before = max(self.longest_s, now - before), now
 
     async def end(self) -> float:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.002)
         self._task.cancel()
         return self.longest_s
 
@@ -93,7 +95,7 @@ class Blocks:
 async def _first_and_second(url: str, name: str) -> dict[str, float]:
     prompt = hearing(name) if named(name).kind == "transcription" else saying(name)
     chat = connected(url, prompt.model.provider)
-    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before_mb = _resident_mb()
     blocks = Blocks()
     began = time.perf_counter()
     await answered(chat, prompt)
@@ -103,9 +105,13 @@ async def _first_and_second(url: str, name: str) -> dict[str, float]:
     await answered(chat, prompt)
     second_s = time.perf_counter() - began
     await chat.aclose()
-    grown_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb
+    grown_mb = _resident_mb() - before_mb
     return {"first_s": first_s, "second_s": second_s, "longest_block_s": longest_s, "grown_mb": grown_mb}
 
 
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_first_and_second(sys.argv[1], sys.argv[2]))))
+    sys.stdout.write(json.dumps(asyncio.run(_first_and_second(sys.argv[1], sys.argv[2]))))

@@ -20,7 +20,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.upstream_audio_rules import Heard, Reply, refused_form, refused_text, sound, transcript
+from tests.upstream_audio_rules import Heard, Reply, read_form, refused_form, refused_text, sound, transcript
 
 Make = Callable[[Heard, Reply], tuple[str, bytes]]
 
@@ -44,6 +44,10 @@ class UpstreamAudio:
         """Let a held reply go on."""
         self._loop.call_soon_threadsafe(reply.released.set)
 
+    def forget(self) -> None:
+        """Take back what was expected and has not come."""
+        self._queue.clear()
+
     def add_to(self, app: web.Application) -> None:
         for vendor in ("openai", "mistral"):
             app.router.add_post(f"/{vendor}/v1/audio/transcriptions", self._transcribe)
@@ -59,11 +63,7 @@ class UpstreamAudio:
 
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
         heard = Heard(request.path, {name.lower(): value for name, value in request.headers.items()})
-        async for part in await request.multipart():
-            if part.name == "file":
-                heard.wav, heard.file = bytes(await part.read()), (part.filename, part.headers.get("content-type"))
-            else:
-                heard.fields.setdefault(part.name, []).append(await part.text())
+        read_form(heard, await request.read())
         self.heard.append(heard)
         refused = refused_form(heard)
         return await self._answer(request, heard, transcript) if refused is None else refused

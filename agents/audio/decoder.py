@@ -1,9 +1,10 @@
 """Turns an uploaded file into a recording, in a process of its own that no file can hurt the gateway from."""
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,8 @@ from sandbox.wire import End
 
 IDLE_SECONDS = 300.0
 MEMORY_BYTES = 256 * MIB
+# So many at a time; of those that may take long only one, so that short ones find a place.
+PLACES, LARGE_BYTES = 4, 8 * MIB
 # An encoder pads: what is allowed to last an hour may last so much more.
 GRACE_FRAMES = RATE // 2
 # The slowest codec takes a second of processor for five minutes of sound; a busy machine takes longer by the clock.
@@ -38,7 +41,7 @@ _REASONS: Mapping[str, str] = {
 
 
 class Decoder:
-    """Decodes uploads; the process starts with the first, or when it is told of one, and ends when it idles."""
+    """Decodes uploads; the process starts with the first, or is there before it, and ends when it idles."""
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
         """Set up; nothing is started.
@@ -47,12 +50,18 @@ class Decoder:
             idle_seconds: After which the process ends, to give its memory back.
 
         """
-        self._sandbox = Sandbox(_MODULE, str(idle_seconds), environment=_ENVIRONMENT)
+        self._sandbox = Sandbox(_MODULE, str(idle_seconds), places=PLACES, environment=_ENVIRONMENT)
+        self._large = asyncio.Semaphore(1)
 
     @property
     def pid(self) -> int | None:
         """The process id of the decoding process, None while it is not running."""
         return self._sandbox.pid
+
+    def start(self) -> None:
+        """Start the process unless it runs: it is ready when the upload is; what fails is told by `decode`."""
+        with suppress(SandboxDown, OSError):
+            self._sandbox.start()
 
     async def decode(self, upload: Path, most_s: int, folder: Path) -> Recording:
         """Return the sound of a file as a recording, whose file is then the caller's; cancelling it ends the decoding.
@@ -68,24 +77,32 @@ class Decoder:
             DecoderDown: The decoding process does not run, or the disk is full.
 
         """
-        with ExitStack() as failing:
-            try:
-                descriptor, name = tempfile.mkstemp(".pcm", "audio-", folder)
-                failing.callback(Path(name).unlink, missing_ok=True)
-                with os.fdopen(descriptor, "r+b") as result, upload.open("rb") as source:
-                    request = msgspec.msgpack.encode(Request(most_s * RATE + GRACE_FRAMES))
-                    end = await self._sandbox.run(request, source, result, _limits(most_s))
-                    recording = _recording(end, result, Path(name), most_s)
-            except SandboxDown as cause:
-                raise DecoderDown(str(cause)) from cause
-            except OSError as cause:
-                raise DecoderDown(cause.strerror or "") from cause
-            failing.pop_all()
-            return recording
+        try:
+            async with self._lane(upload):
+                return await self._decoded(upload, most_s, folder)
+        except SandboxDown as cause:
+            raise DecoderDown(str(cause)) from cause
+        except OSError as cause:
+            raise DecoderDown(cause.strerror or "") from cause
 
     async def aclose(self) -> None:
         """End the process and what it decodes."""
         await self._sandbox.aclose()
+
+    def _lane(self, upload: Path) -> AbstractAsyncContextManager[object]:
+        return self._large if upload.stat().st_size > LARGE_BYTES else nullcontext()
+
+    async def _decoded(self, upload: Path, most_s: int, folder: Path) -> Recording:
+        request = msgspec.msgpack.encode(Request(most_s * RATE + GRACE_FRAMES))
+        descriptor, name = tempfile.mkstemp(".pcm", "audio-", folder)
+        async with AsyncExitStack() as failing:
+            # To free the blocks of hours of samples takes half a second.
+            failing.push_async_callback(asyncio.to_thread, Path(name).unlink, missing_ok=True)
+            with os.fdopen(descriptor, "r+b") as result, upload.open("rb") as source:
+                end = await self._sandbox.run(request, source, result, _limits(most_s))
+                recording = _recording(end, result, Path(name), most_s)
+            failing.pop_all()
+            return recording
 
 
 def _limits(most_s: int) -> Limits:

@@ -6,6 +6,7 @@ from typing import BinaryIO, Literal
 Demuxer = Literal["mp3", "mov", "wav", "matroska", "ogg", "flac", "mpeg"]
 
 HEAD_BYTES = 8192
+MOST_TAGS = 4
 
 _MOV_ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 
@@ -32,8 +33,7 @@ def format_of(source: BinaryIO) -> Demuxer | None:
     head = source.read(HEAD_BYTES)
     found = _container(head)
     if found is None:
-        source.seek(_id3_size(head))
-        found = _stream(source.read(HEAD_BYTES))
+        found = _stream(_after_tags(source, head))
     source.seek(0)
     return found
 
@@ -62,6 +62,19 @@ def _stream(head: bytes) -> Demuxer | None:
     if length and (len(following) < _HEADER_BYTES or _frame_bytes(following)):
         return "mp3"
     return None
+
+
+def _after_tags(source: BinaryIO, head: bytes) -> bytes:
+    """Return what follows the tags that players put before the sound, one by one."""
+    at = 0
+    for _ in range(MOST_TAGS):
+        size = _id3_size(head)
+        if not size:
+            break
+        at += size
+        source.seek(at)
+        head = source.read(HEAD_BYTES)
+    return head
 
 
 def _id3_size(head: bytes) -> int:

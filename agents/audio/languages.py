@@ -1,4 +1,6 @@
-"""Languages by their two letters (ISO 639-1)."""
+"""Languages by their two letters (ISO 639-1), and which of them a text is in by its commonest words."""
+
+import re
 
 # Source: ISO 639-1:2002 and the registry of its authority (Library of Congress), without codes that were withdrawn.
 _CODES = (
@@ -10,3 +12,22 @@ _CODES = (
     "za zh zu"
 )
 CODES = frozenset(_CODES.split())
+
+# Words that are only of their language, and in most of its sentences.
+_COMMON_WORDS = {
+    "fr": "le la les des est et vous nous je pas que qui pour dans une du au ce il elle avec sur bonjour",
+    "en": "the is and you we to of that for with this it are in have be not what hello good your",
+    "de": "der die das und ist nicht ich wir sie ein eine mit für auf den dem",
+    "es": "el los las y es usted por con una para pero muy hola del está son",
+    "it": "il gli è e di che per con una non sono della questo ciao anche",
+}
+_COMMON = {language: frozenset(words.split()) for language, words in _COMMON_WORDS.items()}
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def likely_language(text: str) -> str | None:
+    """Return the language of a text by its commonest words, None where it has none of them."""
+    words = {word.lower() for word in _WORD.findall(text)}
+    found = {language: len(words & common) for language, common in _COMMON.items()}
+    likeliest = max(found, key=lambda language: found[language])
+    return likeliest if found[likeliest] else None

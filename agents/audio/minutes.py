@@ -1,5 +1,6 @@
 """Minutes of a meeting: what a chat model notes of each stretch of its transcript, kept where that says so."""
 
+import asyncio
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -124,10 +125,11 @@ async def minutes_of(transcript: Transcript, model: Model, models: Provider) -> 
         StorageError: Nobody can tell now.
 
     """
-    stretches = _stretches(transcript, _room(model))
+    # An hour of speech takes longer to cut and to compare than anybody else's turn may wait.
+    stretches = await asyncio.to_thread(_stretches, transcript, _room(model))
     jobs = [partial(_notes, stretch, model, models) for stretch in stretches]
     noted = await together(jobs, AT_ONCE)
-    notes = _merged([each for each in noted if each is not None])
+    notes = await asyncio.to_thread(_merged, [each for each in noted if each is not None])
     title = await _title(notes, transcript.language, model, models)
     return Minutes(title, notes, transcript.language, len(stretches), noted.count(None))
 

@@ -18,6 +18,8 @@ QUIETEST, LOUDEST = 10.0, 99.0
 NOTHING = -66.0
 # A pause lies under this share of the way from quiet to loud, at least and at most so many dB above quiet.
 SHARE, LEAST_RISE, MOST_RISE = 0.3, 3.0, 12.0
+# What lies no deeper under the rest is no pause but the rest itself: hum, music, a crowd.
+LEAST_DEPTH = 6.0
 
 Levels = NDArray[np.float32]
 
@@ -51,7 +53,8 @@ class Loudness:
         below = levels < quiet + np.clip(SHARE * (loud - quiet), LEAST_RISE, MOST_RISE)
         edges = np.flatnonzero(np.diff(below, prepend=False, append=False)).reshape(-1, 2)
         runs = [(int(first), int(end)) for first, end in edges if end - first >= LEAST_FRAMES]
-        return tuple(self._pause(levels[first:end], loud[first:end], first, end) for first, end in runs)
+        found = (self._pause(levels[first:end], loud[first:end], first, end) for first, end in runs)
+        return tuple(pause for pause in found if pause.depth >= LEAST_DEPTH or pause.loudest <= NOTHING + MOST_RISE)
 
     def _pause(self, levels: Levels, loud: Levels, first: int, end: int) -> Pause:
         # What is left after the last whole fiftieth goes with it.

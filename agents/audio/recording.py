@@ -58,5 +58,5 @@ class Recording(Struct, frozen=True):
         return Clip(self.path, 0, self.frames)
 
     def discard(self) -> None:
-        """Delete the file, if it is still there."""
+        """Delete the file, if it is still there; of hours of sound that takes half a second, so in a thread."""
         self.path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
+from functools import cache
 from typing import cast
 
 import httpx2
@@ -72,6 +73,7 @@ def client(wire: httpx2.AsyncBaseTransport) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=wire, trust_env=False, follow_redirects=False, timeout=None)
 
 
+@cache
 def rehearse(sdk: Callable[[httpx2.AsyncClient], Sdk]) -> None:
     """Ask nobody once, in this thread and on a loop of its own.
 

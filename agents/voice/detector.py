@@ -2,7 +2,9 @@
 
 import math
 from array import array
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -65,27 +67,16 @@ class Loudness:
         return 1.0
 
 
-class Detectors:
-    """Makes a detector for each stream; the network is loaded once, by the first."""
-
-    def __init__(self, weights: Path | None) -> None:
-        self._weights = weights
-        self._network: _Network | None = None
-
-    def make(self) -> Detector:
-        """Return a detector that has heard nothing; it may load libraries, so it is called in a thread."""
-        if self._weights is None or not self._weights.is_file():
-            return Loudness()
-        if self._network is None:
-            try:
-                self._network = _load(self._weights)
-            except ImportError:
-                self._weights = None
-                return Loudness()
-        return Silero(self._network)
+def detector(weights: Path | None) -> Detector:
+    """Return a detector that has heard nothing; it may load libraries, so it is called in a thread."""
+    if weights is None or find_spec("onnxruntime") is None:
+        return Loudness()
+    return Silero(_network(weights))
 
 
-def _load(weights: Path) -> _Network:
+@cache
+def _network(weights: Path) -> _Network:
+    """Load the network, once for all streams: what a stream was like is kept beside it."""
     onnx = cast("Any", import_module("onnxruntime"))
     options = onnx.SessionOptions()
     # A window is too little work to share, and threads would spin beside everything else.

@@ -1,5 +1,6 @@
 """What hearing needs of the machine: where the detector of speech is, and how peers are reached."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,3 +19,12 @@ class Equipment(Struct, frozen=True):
     detector: Path | None = None
     ice_servers: str | None = None
     loopback: bool = False
+
+
+def installed_detector() -> Path | None:
+    """Return where the weights of the detector are, which come with the package of the embedded ears."""
+    package = find_spec("faster_whisper")
+    if package is None or package.origin is None:
+        return None
+    weights = Path(package.origin).parent / "assets" / "silero_vad_v6.onnx"
+    return weights if weights.is_file() else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from agents.audio.clip import RATE
 from agents.messages import Sound
 from agents.voice.candidate import Candidate
-from agents.voice.detector import Detectors
+from agents.voice.detector import detector
 from agents.voice.equipment import Equipment
 from agents.voice.events import Format
 from agents.voice.frames import Frames
@@ -40,7 +40,6 @@ class Media:
 
     def __init__(self, equipment: Equipment, outbox: Outbox, take: Take, tasks: asyncio.TaskGroup) -> None:
         self._equipment = equipment
-        self._detectors = Detectors(equipment.detector)
         self._take = take
         self._tasks = tasks
         self._frames = Frames(outbox, take)
@@ -147,8 +146,8 @@ class Media:
             task.cancel()
 
     async def _listener(self, decoding: Decoding, ask: Ask) -> Listening:
-        detector = await asyncio.to_thread(self._detectors.make)
-        listening = Listening(decoding, Utterances(detector), ask, self._take)
+        ear = await asyncio.to_thread(detector, self._equipment.detector)
+        listening = Listening(decoding, Utterances(ear), ask, self._take)
         self._ear = self._run(listening.run())
         return listening
 

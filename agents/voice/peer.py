@@ -3,15 +3,13 @@
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol
 
-from aiortc import MediaStreamTrack, RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
 from aiortc import RTCSessionDescription as Description
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
-from av import AudioFrame
 
 from agents.audio.clip import RATE
 from agents.voice.candidate import Candidate
@@ -24,6 +22,8 @@ from agents.voice.turns import TurnRefused
 
 MOST_SDP = 65_536  # characters: an offer of Chromium has some 7,000
 MOST_SECTIONS = 8
+# Without these nothing can be heard, found or trusted.
+NEEDED = ("\nm=audio", "\na=ice-ufrag:", "\na=ice-pwd:", "\na=fingerprint:")
 MOST_CANDIDATES = 64
 CONNECT_S = 30.0
 LOOPBACK = "127.0.0.1"
@@ -39,7 +39,11 @@ MALFORMED = (
     InvalidStateError,
     OperationError,
 )
-Gather = Callable[..., Awaitable[list[Any]]]
+Gather = Callable[[int, list[str], int], Awaitable[list[Any]]]
+
+
+class _Microphone(Protocol):
+    async def recv(self) -> object: ...
 
 
 class Peer:
@@ -80,7 +84,7 @@ class Peer:
             TurnRefused: The offer is not one, or offers no sound.
 
         """
-        if len(sdp) > MOST_SDP or sdp.count("\nm=") > MOST_SECTIONS or "\nm=audio" not in sdp:
+        if len(sdp) > MOST_SDP or sdp.count("\nm=") > MOST_SECTIONS or any(each not in sdp for each in NEEDED):
             raise refused()
         try:
             self._connection.addTrack(self.track)
@@ -141,12 +145,11 @@ class Peer:
         resampler = await asyncio.to_thread(Resampler, RATE, RATE)
         try:
             while True:
-                frame = cast("AudioFrame", await microphone.recv())
-                self._listening.put(resampler.frame(frame))
+                self._listening.put(resampler.frame(await microphone.recv()))
         except MediaStreamError:
             self._changed.set()
 
-    def _microphone(self) -> MediaStreamTrack:
+    def _microphone(self) -> _Microphone:
         return next(each.receiver.track for each in self._connection.getTransceivers() if each.kind == "audio")
 
     def _only_sound(self) -> None:
@@ -156,11 +159,17 @@ class Peer:
             elif self._loopback:
                 # The gatherer has no public way to be told of an address, and leaves out the loopback one.
                 connection = each.receiver.transport.transport.iceGatherer._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
-                connection.get_component_candidates = partial(_with_loopback, connection.get_component_candidates)
+                connection.get_component_candidates = _WithLoopback(connection.get_component_candidates)
 
 
-async def _with_loopback(gather: Gather, component: int, addresses: list[str]) -> list[Any]:
-    return await gather(component=component, addresses=[*addresses, LOOPBACK])
+class _WithLoopback:
+    """Gathers candidates on the loopback interface too."""
+
+    def __init__(self, gather: Gather) -> None:
+        self._gather = gather
+
+    async def __call__(self, component: int, addresses: list[str], timeout: int = 5) -> list[Any]:  # noqa: ASYNC109 - the gatherer's own
+        return await self._gather(component, [*addresses, LOOPBACK], timeout)
 
 
 def servers(addresses: str | None) -> list[RTCIceServer]:

@@ -180,7 +180,7 @@ class Session:
                     raise Refused("invalid_request", "« text » est vide", param="text")
                 await conversation.message(payload.text, payload.ask())
             case frames.SoundBegins():
-                await conversation.listen(payload.rate, payload.ask())
+                await conversation.listen(payload.rate, payload.ask(), payload.format)
                 self._sound = Bucket(payload.rate * SAMPLE_BYTES * self._pace.sound_rate, self._pace.sound_burst)
             case frames.Offer():
                 sdp = await conversation.offer(payload.sdp, payload.ask())
@@ -198,6 +198,7 @@ class Session:
             await self._client.tell("pong", frames.Pong(time.time_ns() // 1_000_000))
         elif kind == "audio.end":
             self._sound = None
+            conversation.finish()
         else:
             await conversation.interrupt()
 

@@ -11,8 +11,9 @@ from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
 from agents.audio.clip import Clip
 from agents.audio.parts import parts_of
+from agents.messages import Prompt
 from agents.providers.models import Models
-from agents.providers.sizes import hearing
+from agents.providers.sizes import size_of
 from agents.transcription import transcribe
 from metering.ledger import Admission
 from metering.meter import Meter
@@ -161,7 +162,8 @@ class Transcription:
             parts = parts_of(recording, choice.model.max_audio_s or MOST_S, OVERLAP_S)
             clips = tuple(part.clip for part in parts)
             admission = _admission(meter, choice, project_id, principal)
-            calls = [(choice.model, hearing(choice.model, clip.seconds)) for clip in clips]
+            prompts = [Prompt(choice.model, (), clip=clip) for clip in clips]
+            calls = [(choice.model, size_of(prompt, 0)) for prompt in prompts]
             hold = await self._gate.let_in_calls(admission, calls, meter)
         except BaseException:
             if keeper is not None:

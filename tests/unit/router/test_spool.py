@@ -43,10 +43,13 @@ async def test_file_is_whole_private_and_gone_in_the_end(tmp_path):
 async def test_room_is_gone_when_the_work_in_it_fails(tmp_path):
     spool = spool_in(tmp_path)
 
-    with pytest.raises(LookupError):
+    async def work() -> None:
         async with spool.room() as room:
             (room / "samples").write_bytes(b"0" * 10)
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await work()
 
     assert left(tmp_path) == []
 
@@ -76,8 +79,7 @@ async def test_disk_that_takes_no_folder_is_tried_again(tmp_path):
     spool = spool_in(in_the_way)
 
     with pytest.raises(Refused) as told:
-        async with spool.room():
-            pass
+        await spool.room().__aenter__()
     in_the_way.unlink()
     async with spool.room() as room:
         made = room.is_dir()

@@ -88,7 +88,7 @@ class Script:
         self.refuse = dict(refuse or {})
         self.gates = {}
         self.empty = asyncio.Event()
-        self.turns, self.asked, self.said, self.clips = [], [], [], []
+        self.turns, self.asked, self.said, self.clips, self.opened = [], [], [], [], []
         self.open_now = self.most_open = self.left = 0
 
     def hold(self, step):
@@ -105,6 +105,7 @@ class Script:
 
     @asynccontextmanager
     async def open(self, ask, text, clip):
+        self.opened.append((ask, text, clip))
         await self.pass_gate("open")
         turn = ScriptedTurn(self)
         self.turns.append(turn)

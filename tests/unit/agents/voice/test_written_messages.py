@@ -50,7 +50,7 @@ def test_a_refused_turn_is_an_error_and_leaves_no_trace():
             await line.until("response.done")
         return line, script, error
 
-    line, script, error = asyncio.run(talk())
+    _, script, error = asyncio.run(talk())
 
     assert (error.code, error.message) == ("budget_exceeded_eur", "Budget épuisé.")
     assert script.statuses == [["error"], ["ok"]]
