@@ -185,7 +185,7 @@ def test_other_models_formats_and_texts_are_refused(client):
 
 
 def test_an_utterance_does_not_wait_for_a_recording(client):
-    recording = dialogue(DIALOGUE * 2)
+    recording = dialogue(DIALOGUE)
     with ThreadPoolExecutor(1) as other:
         meeting = other.submit(heard, client, recording)
 
