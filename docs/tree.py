@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("router", "agents", "accounts", "documents", "metering", "pricing_tables", "storage", "bench")
+ROOMS = ("router", "agents", "accounts", "documents", "metering", "pricing_tables", "sandbox", "storage", "bench")
 OPEN, CLOSE = "<!-- tree: `make readme` writes it -->\n", "<!-- end of tree -->\n"
 
 

@@ -8,6 +8,7 @@ from math import inf
 
 from msgspec import Struct
 
+from metering.audio import most_heard, most_spoken, most_written
 from metering.hours import EXACT
 from metering.impact import ImpactOf
 from metering.reckoning import A_THOUSAND, ZERO, Scale
@@ -88,8 +89,15 @@ def bound_of(scale: Scale, size: Size, day: date, longest_s: float) -> Bound:
 
     """
     read, generated = size.input_tokens, size.output_tokens
+    kind = scale.tariff.model.kind
+    if kind == "transcription":
+        read += most_heard(scale.tariff.model, size.audio_s)
+        generated = max(generated, most_written(scale.tariff.model))
+    elif kind == "speech":
+        generated += most_spoken(scale.tariff.model, size.characters)
     grams = most_grams(scale.impact, generated, longest_s)
-    return Bound(scale.tariff.most(read, generated, day), grams, read + generated)
+    eur = scale.tariff.most(read, generated, day, audio_s=size.audio_s, characters=size.characters)
+    return Bound(eur, grams, read + generated)
 
 
 # Requests ask for the same few lengths of an answer.

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from math import inf
 
+from metering.audio import believed
 from metering.receipt import CallStatus
-from metering.usage import Usage
+from metering.usage import Usage, UsageAbsurd
 from pricing_tables.model import Model
 
 
@@ -19,8 +20,8 @@ class Call:
         asked: The (role, content) turns that were sent, for an estimate when the provider's count is lost.
         max_tokens: How many tokens the answer may have; None leaves it to the provider.
         longest_s: After how many seconds it is given up: what follows is waiting for a reader, and nobody's work.
-        audio_s: How much audio was sent, in seconds; None where none was.
-        characters: How long the text is that is to be spoken; None where none is.
+        audio_s: Seconds of audio that are sent to a transcription model; None to another.
+        characters: Of the text that is sent to a speech model; None to another.
 
     """
 
@@ -37,6 +38,7 @@ class Call:
         "model",
         "pieces",
         "refusal",
+        "sound_s",
         "started",
         "status",
         "streamed",
@@ -56,9 +58,10 @@ class Call:
     ) -> None:
         self.model = model
         self.longest_s = longest_s
+        self.asked = asked
         self.audio_s = audio_s
         self.characters = characters
-        self.asked = asked
+        self.sound_s: float | None = None
         self.max_tokens = max_tokens
         self.streamed = streamed
         self.started = time.perf_counter()
@@ -77,6 +80,10 @@ class Call:
             self.first = time.perf_counter()
         self.pieces.append(pieces)
 
+    def sounded(self, seconds: float) -> None:
+        """Note how long the speech is that arrived."""
+        self.sound_s = seconds
+
     def answered(self, usage: Usage | None, refusal: str | None) -> None:
         """Stop the clock on a whole answer.
 
@@ -88,6 +95,19 @@ class Call:
         self._stop("ok")
         self.usage = usage
         self.refusal = refusal
+        if self.audio_s is not None or self.characters is not None:
+            self._believe()
+
+    def _believe(self) -> None:
+        """Settle what of the provider's count holds: what was sent is known here."""
+        if self.usage is None and self.refusal is None and self.model.audio_tokens_s == 0:
+            # Its price rests on what was sent alone, which needs no estimate.
+            self.usage = Usage()
+        if self.usage is not None:
+            try:
+                self.usage = believed(self.usage, self.model, self.audio_s, self.characters)
+            except UsageAbsurd as cause:
+                self.usage, self.refusal = None, str(cause)
 
     def failed(self, status: CallStatus, failure: str, *, accepted: bool) -> None:
         """Stop the clock on a failure.

@@ -15,6 +15,7 @@ __all__ = ["Cost", "Exchange", "Tariff", "compile_tariff"]
 
 QUANTUM = Decimal("1e-18")
 SECONDS_A_MINUTE = Decimal(60)
+NOTHING = Decimal(0)
 
 # Sums and products stay exact under 60 digits and the one division is cut at the 60th, which cannot tip the rounding to
 # 1e-18: a quotient that is no tie lies further from one than that. The thread's own context has 28 digits, or less.
@@ -41,12 +42,19 @@ class _Band(Struct, frozen=True):
     input: Decimal
     cached: Decimal
     written: Decimal
+    heard: Decimal
     output: Decimal
+    spoken: Decimal
 
     @property
-    def dearest(self) -> Decimal:
+    def dearest_read(self) -> Decimal:
         """The most that a token that is read can cost."""
-        return max(self.input, self.cached, self.written)
+        return max(self.input, self.cached, self.written, self.heard)
+
+    @property
+    def dearest_generated(self) -> Decimal:
+        """The most that a token that is generated can cost."""
+        return max(self.output, self.spoken)
 
 
 class _DayRates(Struct, frozen=True):
@@ -54,6 +62,7 @@ class _DayRates(Struct, frozen=True):
 
     bands: tuple[_Band, ...]
     audio_minute: Decimal | None
+    characters: Decimal | None
     per_euro: Decimal
     exchange: Exchange | None
 
@@ -62,21 +71,26 @@ class _DayRates(Struct, frozen=True):
 
 
 class Tariff:
-    """The price rows of one model, ready to cost its calls."""
+    """The price rows of one model, ready to cost its calls.
+
+    Attributes:
+        model: Whose they are.
+
+    """
 
     def __init__(self, model: Model, rates: Rates) -> None:
-        self._name = model.name
+        self.model = model
         self._rates = rates
         self._rows = sorted(model.prices, key=attrgetter("effective_from"))
         self._days: dict[date, _DayRates] = {}
 
-    def cost(self, usage: Usage, day: date, audio_s: float = 0) -> Cost:
+    def cost(self, usage: Usage, day: date) -> Cost:
         """Cost one call at the rates of its day.
 
         Args:
-            usage: Tokens in disjoint buckets; audio tokens are priced as text ones, reasoning as output.
+            usage: Tokens in disjoint buckets, reasoning being output; seconds of audio that were read, for rows with a
+                price a minute; characters that were spoken, for rows with a price for them.
             day: UTC day of the request; it picks the price row and the exchange rate.
-            audio_s: Seconds of audio read, for rows with a price a minute.
 
         Returns:
             Euros, and the exchange rate when the row is not in euros.
@@ -88,25 +102,25 @@ class Tariff:
         """
         rates = self._days.get(day) or self._rates_on(day)
         band = rates.bands[0] if len(rates.bands) == 1 else rates.band(usage.input_tokens)
-        amount = _EXACT.multiply(band.input, usage.input_uncached + usage.audio_input)
+        amount = _EXACT.multiply(band.input, usage.input_uncached)
+        if usage.audio_input:
+            amount = _EXACT.fma(band.heard, usage.audio_input, amount)
         if usage.cache_read:
             amount = _EXACT.fma(band.cached, usage.cache_read, amount)
         if usage.cache_write:
             amount = _EXACT.fma(band.written, usage.cache_write, amount)
-        per_euro = rates.per_euro
-        if audio_s > 0 and rates.audio_minute is not None:
-            amount = _with_audio(amount, rates.audio_minute, audio_s)
-            per_euro = _EXACT.multiply(per_euro, SECONDS_A_MINUTE)
-        return Cost(
-            _EXACT.quantize(_EXACT.divide(amount, per_euro), QUANTUM),
-            _in_euros(rates, band.output, usage.output_tokens),
-            rates.exchange,
-        )
+        made = _EXACT.multiply(band.output, usage.output_visible + usage.reasoning)
+        if usage.audio_output:
+            made = _EXACT.fma(band.spoken, usage.audio_output, made)
+        return Cost(_sounding(rates, amount, usage.audio_s, usage.characters), _in_euros(rates, made), rates.exchange)
 
-    def most(self, input_tokens: int, output_tokens: int, day: date) -> Decimal:
+    def most(
+        self, input_tokens: int, output_tokens: int, day: date, *, audio_s: Decimal = NOTHING, characters: int = 0
+    ) -> Decimal:
         """Return the most that a call can cost which reads and generates no more than so many tokens, in euros.
 
-        Whatever bucket its tokens fall in and whatever tier it reaches, `cost` is not above this.
+        Whatever bucket its tokens fall in and whatever tier it reaches, `cost` is not above this, for no more seconds
+        of audio and no more characters.
 
         Raises:
             PriceMissing: As `cost`.
@@ -117,22 +131,37 @@ class Tariff:
         reached = rates.bands
         if len(reached) > 1:
             reached = [band for band in reached if band.above < input_tokens or band.above == 0]
-        read = _in_euros(rates, max([band.dearest for band in reached]), input_tokens)
-        return _EXACT.add(read, _in_euros(rates, max([band.output for band in reached]), output_tokens))
+        read = _EXACT.multiply(max([band.dearest_read for band in reached]), input_tokens)
+        made = _EXACT.multiply(max([band.dearest_generated for band in reached]), output_tokens)
+        return _EXACT.add(_sounding(rates, read, audio_s, characters), _in_euros(rates, made))
 
     def _rates_on(self, day: date) -> _DayRates:
         row = next((row for row in reversed(self._rows) if row.effective_from <= day), None)
         if row is None:
-            raise PriceMissing(f"model {self._name!r} has no price on {day}: add a row that takes effect by then")
+            raise PriceMissing(f"model {self.model.name!r} has no price on {day}: add a row that takes effect by then")
         exchange = None if row.currency == "EUR" else self._rates.rate_on(row.currency, day)
         rate = Decimal(1) if exchange is None else exchange.rate
-        prepared = _DayRates(_bands(row), row.audio_minute, _EXACT.multiply(ONE_MILLION, rate), exchange)
+        per_euro = _EXACT.multiply(ONE_MILLION, rate)
+        prepared = _DayRates(_bands(row), row.audio_minute, row.characters, per_euro, exchange)
         self._days[day] = prepared
         return prepared
 
 
-def _in_euros(rates: _DayRates, rate: Decimal, tokens: int) -> Decimal:
-    return _EXACT.quantize(_EXACT.divide(_EXACT.multiply(rate, tokens), rates.per_euro), QUANTUM)
+def _in_euros(rates: _DayRates, amount: Decimal) -> Decimal:
+    return _EXACT.quantize(_EXACT.divide(amount, rates.per_euro), QUANTUM)
+
+
+def _sounding(rates: _DayRates, amount: Decimal, audio_s: Decimal | None, characters: int | None) -> Decimal:
+    """Return the euros of an amount for tokens that were read, of what was heard and of what was to be spoken."""
+    if characters and rates.characters is not None:
+        amount = _EXACT.fma(rates.characters, characters, amount)
+    if audio_s is None or rates.audio_minute is None or audio_s <= 0:
+        return _in_euros(rates, amount)
+    # Sixty times all of it: the sixtieth of a minute is left to the one division.
+    minutes = _EXACT.multiply(_EXACT.multiply(rates.audio_minute, audio_s), ONE_MILLION)
+    per_euro = _EXACT.multiply(rates.per_euro, SECONDS_A_MINUTE)
+    amount = _EXACT.fma(amount, SECONDS_A_MINUTE, minutes)
+    return _EXACT.quantize(_EXACT.divide(amount, per_euro), QUANTUM)
 
 
 def compile_tariff(model: Model, rates: Rates) -> Tariff:
@@ -152,14 +181,18 @@ def compile_tariff(model: Model, rates: Rates) -> Tariff:
 
 def _bands(row: Price) -> tuple[_Band, ...]:
     written = row.input if row.cache_write is None else row.cache_write
-    first = _Band(0, row.input, _cached(row.input, row.cached_input, row.cached_input_factor), written, row.output)
+    cached = _cached(row.input, row.cached_input, row.cached_input_factor)
+    heard, spoken = row.audio_input, row.audio_output
+    first = _Band(0, row.input, cached, written, _or(heard, row.input), row.output, _or(spoken, row.output))
     tiers = (
         _Band(
             tier.input_tokens_above,
             tier.input,
             _cached(tier.input, tier.cached_input, row.cached_input_factor),
             tier.input,
+            _or(heard, tier.input),
             tier.output,
+            _or(spoken, tier.output),
         )
         for tier in reversed(row.tiers)
     )
@@ -172,7 +205,5 @@ def _cached(full: Decimal, price: Decimal | None, factor: Decimal | None) -> Dec
     return full if factor is None else _EXACT.multiply(full, factor)
 
 
-def _with_audio(amount: Decimal, minute: Decimal, seconds: float) -> Decimal:
-    """Return sixty times the input's amount, audio included: the sixtieth of a minute is left to the one division."""
-    audio = _EXACT.multiply(_EXACT.multiply(minute, Decimal(str(seconds))), ONE_MILLION)
-    return _EXACT.fma(amount, SECONDS_A_MINUTE, audio)
+def _or(price: Decimal | None, otherwise: Decimal) -> Decimal:
+    return otherwise if price is None else price

@@ -1,5 +1,6 @@
 """Sums of the book by the hour in which requests were let in: what reports read instead of every entry."""
 
+import functools
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -45,7 +46,8 @@ class Sums(Struct, frozen=True):
 
     `unknown` counts requests that lack their tokens, euros or footprint; the `_known` counts those that have the
     figure; `carbon_tokens` are the output tokens of those with a footprint. `failed` ended `error` or `unknown`.
-    `input_eur` and `output_eur` are of requests served by one model alone, and then add up to their cost.
+    `input_eur` and `output_eur` are of requests served by one model alone, and then add up to their cost. `heard` and
+    `spoken` count upstream calls: those that transcribed `audio_s` seconds, and those that spoke `characters`.
     """
 
     requests: int = 0
@@ -56,9 +58,12 @@ class Sums(Struct, frozen=True):
     energy_known: int = 0
     embodied_known: int = 0
     water_known: int = 0
+    heard: int = 0
+    spoken: int = 0
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+    characters: int | None = None
     cost_eur: Decimal | None = None
     input_eur: Decimal | None = None
     output_eur: Decimal | None = None
@@ -68,6 +73,7 @@ class Sums(Struct, frozen=True):
     embodied_kg: Decimal | None = None
     energy_kwh: Decimal | None = None
     water_liters: Decimal | None = None
+    audio_s: Decimal | None = None
 
 
 NOTHING = Sums()
@@ -169,6 +175,8 @@ def figures_of(entry: "Entry") -> Sums:
     usage, kg, span = receipt.usage, receipt.emissions_kg, receipt.emissions_range
     water = receipt.equivalences.water_liters
     read, generated = split(calls)
+    heard = [call.audio_s for call in calls if call.audio_s is not None]
+    spoken = [call.characters for call in calls if call.characters is not None]
     return Sums(
         1,
         entry.status in FAILED,
@@ -178,9 +186,12 @@ def figures_of(entry: "Entry") -> Sums:
         receipt.energy_kwh is not None,
         receipt.embodied_kg is not None,
         water is not None,
+        len(heard),
+        len(spoken),
         usage.input_tokens,
         usage.output_tokens,
         sum([call.tokens.cache_read for call in calls]),
+        sum(spoken) if spoken else None,
         receipt.pricing.total_cost,
         read,
         generated,
@@ -190,6 +201,7 @@ def figures_of(entry: "Entry") -> Sums:
         receipt.embodied_kg,
         receipt.energy_kwh,
         water,
+        functools.reduce(EXACT.add, heard) if heard else None,
     )
 
 
@@ -216,9 +228,12 @@ def added(one: Sums, other: Sums) -> Sums:
         one.energy_known + other.energy_known,
         one.embodied_known + other.embodied_known,
         one.water_known + other.water_known,
+        one.heard + other.heard,
+        one.spoken + other.spoken,
         _more(one.input_tokens, other.input_tokens),
         _more(one.output_tokens, other.output_tokens),
         _more(one.cached_tokens, other.cached_tokens),
+        _more(one.characters, other.characters),
         plus(one.cost_eur, other.cost_eur),
         plus(one.input_eur, other.input_eur),
         plus(one.output_eur, other.output_eur),
@@ -228,6 +243,7 @@ def added(one: Sums, other: Sums) -> Sums:
         plus(one.embodied_kg, other.embodied_kg),
         plus(one.energy_kwh, other.energy_kwh),
         plus(one.water_liters, other.water_liters),
+        plus(one.audio_s, other.audio_s),
     )
 
 
@@ -256,9 +272,12 @@ def row_of(place: Place, sums: Sums) -> Row:
         sums.energy_known,
         sums.embodied_known,
         sums.water_known,
+        sums.heard,
+        sums.spoken,
         sums.input_tokens,
         sums.output_tokens,
         sums.cached_tokens,
+        sums.characters,
         _text(sums.cost_eur),
         _text(sums.input_eur),
         _text(sums.output_eur),
@@ -268,6 +287,7 @@ def row_of(place: Place, sums: Sums) -> Row:
         _text(sums.embodied_kg),
         _text(sums.energy_kwh),
         _text(sums.water_liters),
+        _text(sums.audio_s),
     )
 
 

@@ -223,4 +223,6 @@ def _call_row(request_id: str, seq: int, call: CallRow) -> Row:
         call.basis,
         call.zone,
         call.busy_s,
+        _text(call.audio_s),
+        call.characters,
     )

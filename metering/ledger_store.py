@@ -21,7 +21,7 @@ APPEND_CALL = insert_into(
         *("request_id", "seq", "model", "canonical", "provider", "status", "usage_source", "upstream_s", "ttft_s"),
         *("input_uncached", "cache_read", "cache_write", "output_visible", "reasoning", "audio_input", "audio_output"),
         *("cost_eur", "input_eur", "output_eur", "kg", "kg_min", "kg_max", "embodied_kg", "energy_kwh"),
-        *("water_liters", "basis", "zone", "busy_s"),
+        *("water_liters", "basis", "zone", "busy_s", "audio_s", "characters"),
     ),
     rank=1,
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from metering.audio import MOST_INSTRUCTIONS, likely_heard, likely_spoken, most_written
 from metering.bound import Bound, Size, bound_of
 from metering.call import Call
 from metering.held import Held
@@ -243,6 +244,8 @@ class Meter:
     async def _estimate(self, call: Call) -> Usage:
         """Count what went in and came out; what a provider counted in silence, such as reasoning, is not in it."""
         tokens = self._books.tokens
+        if call.audio_s is not None or call.characters is not None:
+            return await self._estimate_audio(call)
         if call.model.kind == "chat":
             read = await tokens.count_prompt(call.model.tokenizer, call.asked)
         else:
@@ -255,6 +258,30 @@ class Meter:
         # No provider generates more than it was allowed to, however its text is cut here.
         written = generated.tokens if call.max_tokens is None else min(generated.tokens, call.max_tokens)
         return Usage(input_uncached=read.tokens, output_visible=written, source="estimated")
+
+    async def _estimate_audio(self, call: Call) -> Usage:
+        """Count what was heard or spoken: what was sent is owed, however much of it came back."""
+        tokens, model = self._books.tokens, call.model
+        self.warn("usage-estimated" if call.refusal is None else f"usage-refused: {call.refusal}")
+        if model.audio_tokens_s == 0:
+            return Usage(audio_s=call.audio_s, characters=call.characters, source="estimated")
+        read = await tokens.count(model.tokenizer, [text for _, text in call.asked])
+        if call.audio_s is None:
+            characters = call.characters or 0
+            spoken = likely_spoken(model, characters, call.sound_s)
+            return Usage(
+                input_uncached=read.tokens, audio_output=spoken, characters=call.characters, source="estimated"
+            )
+        written = await tokens.count(model.tokenizer, [call.text])
+        if written.source == "bytes":
+            self.warn("usage-counted-by-bytes")
+        return Usage(
+            input_uncached=min(read.tokens, MOST_INSTRUCTIONS),
+            audio_input=likely_heard(model, call.audio_s),
+            output_visible=min(written.tokens, most_written(model)),
+            audio_s=call.audio_s,
+            source="estimated",
+        )
 
 
 def _answerer(calls: Sequence[Call], asked: str) -> str:

@@ -18,6 +18,7 @@ Amount = Literal[
     "embodied_kg",
     "energy_kwh",
     "water_liters",
+    "audio_s",
 ]
 Width = Literal["1m", "1h", "1d"]
 
@@ -26,6 +27,7 @@ SPLIT_EURO: tuple[Amount, ...] = ("cost_eur", "input_eur", "output_eur")
 CARBON: tuple[Amount, ...] = (
     *("emissions_kg", "emissions_min_kg", "emissions_max_kg", "embodied_kg", "energy_kwh", "water_liters"),
 )
+SECONDS: tuple[Amount, ...] = ("audio_s",)
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -34,7 +36,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """What is asked: requests let in from `start` on and before `end`, both UTC and within EVER and FOREVER.
 
     `width` cuts them into buckets aligned in UTC, None into none. Each filter takes all where it is None; `not_models`
-    takes all but these. `model` is the one that was asked for, `resolved_model` the one that answered.
+    leaves out requests that asked for one of these, but for those that another model answered in the end. `model` is
+    the one that was asked for, `resolved_model` the one that answered.
     """
 
     start: datetime

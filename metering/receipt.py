@@ -42,7 +42,8 @@ class Buckets(Struct, frozen=True):
 class CallRow(Struct, frozen=True, kw_only=True):
     """One upstream call, failed ones too (M-3b); the receipt is the sum of these rows.
 
-    `busy_s` is the share of the machine's processor time, in seconds, where power is measured.
+    `busy_s` is the share of the machine's processor time, in seconds, where power is measured. `audio_s` is how much
+    audio was heard, in seconds, `characters` how much text was spoken; null where neither was done.
     """
 
     model: str
@@ -65,6 +66,8 @@ class CallRow(Struct, frozen=True, kw_only=True):
     basis: Basis
     zone: str | None
     busy_s: float | None
+    audio_s: Decimal | None = None
+    characters: int | None = None
 
 
 class CostRow(Struct, frozen=True):

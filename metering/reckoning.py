@@ -105,6 +105,8 @@ def _row(call: Call, usage: Usage, cost: Cost, impact: Impact) -> CallRow:
         basis=impact.basis,
         zone=impact.zone,
         busy_s=usage.busy_s,
+        audio_s=usage.audio_s,
+        characters=usage.characters,
     )
 
 

@@ -18,7 +18,7 @@ LETTERS = {None: 0, "1m": 16, "1h": HOUR_LETTERS, "1d": 10}  # of a time in ISO 
 SMALLEST = "1970-01-01T00:00"
 COUNTS = (
     *("requests", "failed", "unknown", "carbon_known", "carbon_tokens", "energy_known", "embodied_known"),
-    *("water_known", "input_tokens", "output_tokens", "cached_tokens"),
+    *("water_known", "heard", "spoken", "input_tokens", "output_tokens", "cached_tokens", "characters"),
 )
 FILTERS = (("project_id", "projects"), ("key_id", "keys"), ("subject", "subjects"), ("model", "models"))
 
@@ -54,10 +54,12 @@ class Raw(NamedTuple):
     cache_read: int | None
     input_eur: str | None
     output_eur: str | None
+    audio_s: str | None
+    characters: int | None
 
 
 ENTRY = tuple(f"e.{name}" for name in Raw._fields[: Raw._fields.index("called")])
-CALL = ("c.model", "c.basis", "c.zone", "c.cache_read", "c.input_eur", "c.output_eur")
+CALL = ("c.model", "c.basis", "c.zone", "c.cache_read", "c.input_eur", "c.output_eur", "c.audio_s", "c.characters")
 
 
 class Figures:
@@ -180,8 +182,10 @@ def _filters(question: Question) -> tuple[str, list[Value]]:
             text += f" AND {column} IN ({places(len(wanted))})"
             values += wanted
     if question.not_models:
-        text += f" AND model NOT IN ({places(len(question.not_models))})"
-        values += question.not_models
+        # Minutes are asked of a model that hears and are written by one that chats: they are usage of the latter.
+        these = places(len(question.not_models))
+        text += f" AND NOT (model IN ({these}) AND COALESCE(resolved_model, '') IN ('', {these}))"
+        values += (*question.not_models, *question.not_models)
     return text, values
 
 
@@ -226,10 +230,14 @@ def _figures(calls: list[Raw]) -> dict[str, Any]:
         "energy_known": int(entry.energy_kwh is not None),
         "embodied_known": int(entry.embodied_kg is not None),
         "water_known": int(entry.water_liters is not None),
+        "heard": sum(call.audio_s is not None for call in made),
+        "spoken": sum(call.characters is not None for call in made),
+        "characters": _count([call.characters for call in made]),
         "cached_tokens": None if entry.input_tokens is None else sum(call.cache_read or 0 for call in made),
     }
     with localcontext(EXACT):
         known["input_eur"] = _exact([call.input_eur for call in made]) if alone else None
+        known["audio_s"] = _exact([call.audio_s for call in made])
         known["output_eur"] = _exact([call.output_eur for call in made]) if alone else None
     return known
 

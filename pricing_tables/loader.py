@@ -3,16 +3,15 @@
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import TableMalformed
 from pricing_tables.exchange import RateRow, Rates
 from pricing_tables.model import (
-    MOST_AUDIO_TOKENS_S,
     ByPower,
     Carbon,
     CarbonUnknown,
@@ -20,6 +19,7 @@ from pricing_tables.model import (
     Model,
     Price,
     Tokenizer,
+    audio_tokens_of,
 )
 from pricing_tables.rows import record_named
 
@@ -43,7 +43,8 @@ class BuiltinRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     carbon: Literal["measured_power", "unknown"] | None = None
     kind: Kind = "chat"
     max_audio_s: int | None = None
-    audio_tokens_s: int = MOST_AUDIO_TOKENS_S
+    audio_tokens_s: Annotated[int, Meta(ge=1)] | None = None
+    max_output_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if (self.ecologits is None) == (self.carbon is None):
@@ -124,7 +125,8 @@ def _model(table: VendorTable, row: BuiltinRow, local_watts: float) -> Model:
         embedded=table.embedded,
         kind=row.kind,
         max_audio_s=row.max_audio_s,
-        audio_tokens_s=row.audio_tokens_s,
+        audio_tokens_s=audio_tokens_of(row.price, row.audio_tokens_s),
+        max_output_tokens=row.max_output_tokens,
     )
 
 

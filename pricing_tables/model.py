@@ -114,7 +114,8 @@ class Model(Struct, frozen=True, kw_only=True):
     `stated` says that an operator's row of router.toml names its tokenizer, which may be only near its own.
     `zone` is an ISO alpha-3 electricity mix, None for the basis's own default; `pue` likewise.
     `max_audio_s` is the longest audio that one call may have; longer ones are cut into parts. `audio_tokens_s` is the
-    most tokens that a second of sound is, heard or spoken.
+    most tokens that a second of sound is, heard or spoken; 0 where the price rests on seconds or characters alone.
+    `max_output_tokens` is the longest transcript of one call, None where its context window alone limits it.
     """
 
     name: str
@@ -134,9 +135,20 @@ class Model(Struct, frozen=True, kw_only=True):
     stated: bool = False
     max_audio_s: int | None = None
     audio_tokens_s: int = MOST_AUDIO_TOKENS_S
+    max_output_tokens: int | None = None
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+
+def audio_tokens_of(prices: Iterable[Price], stated: int | None) -> int:
+    """Return the most tokens that a second of sound is: what is stated, else none where no token costs anything."""
+    if stated is not None:
+        return stated
+    costly = any(
+        price.input or price.output or price.audio_input or price.audio_output or price.tiers for price in prices
+    )
+    return MOST_AUDIO_TOKENS_S if costly else 0
 
 
 def _check_amounts(amounts: Iterable[Decimal | None]) -> None:

@@ -11,7 +11,6 @@ from pricing_tables.catalogue import Catalogue
 from pricing_tables.errors import CarbonAmbiguous, CarbonMissing, PriceAmbiguous, PriceMissing
 from pricing_tables.model import (
     LONGEST_PART_S,
-    MOST_AUDIO_TOKENS_S,
     ByName,
     ByParameters,
     ByPower,
@@ -22,6 +21,7 @@ from pricing_tables.model import (
     Model,
     Price,
     Tokenizer,
+    audio_tokens_of,
 )
 
 NO_PRICE = Decimal(0)
@@ -68,7 +68,8 @@ class ModelRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     carbon: CarbonRow | Literal["unknown"] | None = None
     kind: Kind = "chat"
     max_audio_s: Annotated[int, Meta(ge=10, le=LONGEST_PART_S)] | None = None
-    audio_tokens_s: Annotated[int, Meta(ge=1, le=1000)] = MOST_AUDIO_TOKENS_S
+    audio_tokens_s: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
 
 
 def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float | None, catalogue: Catalogue) -> Model:
@@ -82,6 +83,7 @@ def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float
 
     """
     upstream = row.upstream or row.name
+    prices = _prices(row, catalogue)
     return Model(
         name=row.name,
         provider=row.provider,
@@ -89,7 +91,7 @@ def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float
         canonical=f"{row.provider}/{upstream}",
         context_window=row.context_window,
         description=row.description,
-        prices=_prices(row, catalogue),
+        prices=prices,
         carbon=_carbon(row),
         aliases=row.aliases,
         tokenizer=row.tokenizer,
@@ -98,7 +100,8 @@ def model_from_row(row: ModelRow, provider_zone: str | None, provider_pue: float
         kind=row.kind,
         stated=True,
         max_audio_s=(row.max_audio_s or LONGEST_PART_S) if row.kind == "transcription" else None,
-        audio_tokens_s=row.audio_tokens_s,
+        audio_tokens_s=audio_tokens_of(prices, row.audio_tokens_s),
+        max_output_tokens=row.max_output_tokens,
     )
 
 

@@ -14,21 +14,19 @@ from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from msgspec import json
 
-from metering.middleware import Metered
 from router.auth import GUARDS, Connection, require_admin, require_any_credential, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
+from router.mounts import mount
 from router.openapi import describe
-from router.opening import completion_of, open_house, socket_of, state_of
-from router.realtime import wire
+from router.opening import open_house, state_of
 from router.routes import (
     admin_keys,
     admin_projects,
     alerts,
     books,
     budgets,
-    completion,
     discovery,
     documents,
     health,
@@ -40,6 +38,7 @@ from router.routes import (
     service_accounts,
     spend_limits,
     tokens,
+    transcription,
 )
 from router.rows import LocalEndpoint
 from router.settings import environment_of, load_settings
@@ -58,6 +57,7 @@ USER_ROUTES = (
     health.health,
     health.metrics,
     books.usage,
+    transcription.supported_formats,
     describe,
 )
 KNOWN_ROUTES = (tokens.verify_token, *projects.ROUTES, *documents.ROUTES, *prompt_keys.ROUTES)
@@ -130,6 +130,7 @@ def _state(house: House) -> State:
             "menu": house.menu,
             "scales": house.scales,
             "embeddings_models": tuple(model.name for model in house.catalogue if model.kind == "embeddings"),
+            "chatless_models": tuple(model.name for model in house.catalogue if model.kind != "chat"),
             "metrics": house.metrics,
             "base_urls": {name: connection.base_url for name, connection in house.connections.items()},
             "routes": COLD_ROUTES,
@@ -149,8 +150,7 @@ async def _lifespan(application: Litestar) -> AsyncGenerator[None, None]:
         opened = await open_house(house, stack)
         application.state.update(state_of(house, opened))
         front: Front = application.state.front
-        front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
-        front.mount_socket(wire.ROUTE, socket_of(house, opened))
+        mount(front, house, opened)
         # What was made at start-up lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()

@@ -85,7 +85,8 @@ class EdgeProtocol(HttpToolsProtocol):
         if upgraded(self, head, rest):
             self._depart()
         else:
-            self._refuse(Refused("invalid_request", "ce n'est pas une poignée de main WebSocket"))
+            fault = "ce n'est pas une poignée de main WebSocket (RFC 6455)"
+            self._refuse(Refused("invalid_request", fault, source="header", headers={"Sec-WebSocket-Version": "13"}))
 
     def _offers_socket(self) -> bool:
         """Whether this is the beginning of a WebSocket of ours, and nothing is being answered on this connection."""

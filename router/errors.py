@@ -21,6 +21,7 @@ from accounts.errors import (
     TooManyFailures,
     TooManyRunning,
 )
+from agents.audio.errors import AudioError, AudioTooLong, AudioUnreadable, DecoderDown
 from agents.errors import (
     AgentError,
     AnswerCut,
@@ -66,6 +67,10 @@ STATUS: dict[type[Exception], str] = {
     ProviderTimeout: "provider_timeout",
     AnswerCut: "provider_error",
     AgentError: "provider_error",
+    AudioError: "invalid_request",
+    AudioTooLong: "audio_too_long",
+    AudioUnreadable: "invalid_request",
+    DecoderDown: "overloaded",
     StorageDown: "overloaded",
     AccountError: "invalid_request",
     RateExceeded: "rate_limited",
@@ -96,6 +101,11 @@ REASONS: dict[type[Exception], tuple[str, str]] = {
         "le fournisseur du modèle limite le débit, réessayez plus tard",
         "the model's provider limits it, try again later",
     ),
+    AudioUnreadable: (
+        "le contenu du fichier n'est pas de l'audio lisible",
+        "the content of the file is no readable audio",
+    ),
+    AudioTooLong: ("il dure plus que permis", "it lasts longer than is allowed"),
     TooManyFailures: (
         "trop d'échecs d'authentification depuis cette adresse",
         "too many wrong credentials came from this address",
@@ -116,6 +126,8 @@ FIELDS: dict[type[Exception], str] = {
     ModelUnavailable: "model",
     PromptRefused: "model",
     PromptTooLong: "message",
+    AudioTooLong: "file",
+    AudioUnreadable: "file",
     SourcesUnknown: "sources",
     DocumentUnknown: "document_id",
 }

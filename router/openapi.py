@@ -1,4 +1,4 @@
-"""The OpenAPI document: the cold routes as they are, and a twin of the raw one that is never called."""
+"""The OpenAPI document: the cold routes as they are, and a twin of each raw one that is never called."""
 
 import re
 from decimal import Decimal
@@ -10,7 +10,7 @@ from litestar import Litestar, Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.spec import Components, OpenAPIType, Schema, SecurityScheme
-from litestar.params import Body
+from litestar.params import Body, FromQuery
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 from msgspec import UNSET, Struct, UnsetType
@@ -18,7 +18,10 @@ from msgspec import UNSET, Struct, UnsetType
 from agents.reading import Check, Source
 from metering.receipt import Receipt, UsageSums
 from router.families import F1, F2, F3, Failure, OpenAIProblem, Problem, family_of
+from router.minuted import MeetingAnswer
 from router.requests import CompletionRequest
+from router.routes.meeting import USUAL_S
+from router.routes.transcription import MOST_S, TranscriptionAnswer
 
 TITLE = "CAPL Routeur IA API"
 VERSION = "1.0.0"
@@ -28,6 +31,15 @@ REFUSALS = (400, 401, 404, 409, 413, 415, 429, 502, 503, 504)
 STREAM_DOC = (
     "With `stream: true` the answer is `text/event-stream`: lines `data: {json}` with `content`, `done` and "
     "`metadata`; the last one has `done: true` and the receipt."
+)
+HEARD_DOC = (
+    "The recording is a form's part `file`: wav, mp3, m4a, mp4, webm, ogg or flac, whatever it is called, of at most "
+    "four hours. `duration` is in seconds, by decoding."
+)
+MEETING_DOC = (
+    "The meeting is a form's part `file`, in any of the formats of `/transcription`. `text` holds its minutes in "
+    "Markdown, `transcript` what was said and when, in seconds. With `Accept: text/event-stream` lines `data: {json}` "
+    "tell how far it is; the last one has `done: true`, the whole answer beside it, and the receipt as `metadata`."
 )
 
 
@@ -61,6 +73,70 @@ async def complete(data: Annotated[CompletionRequest, Body()]) -> CompletionAnsw
     raise NotImplementedError(data)
 
 
+@post(
+    "/transcription",
+    status_code=200,
+    tags=["transcription"],
+    description=HEARD_DOC,
+    responses={status: ResponseSpec(Problem, description="Error F1", generate_examples=False) for status in REFUSALS},
+)
+async def hear(language: FromQuery[str | None] = None) -> TranscriptionAnswer:
+    """Transcribe a recording, with a receipt."""
+    raise NotImplementedError(language)
+
+
+@post(
+    "/transcription/meeting",
+    status_code=200,
+    tags=["transcription"],
+    description=MEETING_DOC,
+    responses={status: ResponseSpec(Problem, description="Error F1", generate_examples=False) for status in REFUSALS},
+)
+async def meet(language: FromQuery[str | None] = None) -> MeetingAnswer:
+    """Write the minutes of a recorded meeting, with its transcript and a receipt."""
+    raise NotImplementedError(language)
+
+
+# The routes that are served beside the framework, with the forms of those that take one.
+RAW_ROUTES = (complete, hear, meet)
+LANGUAGE = {"type": "string", "description": "ISO 639-1; detected where neither form nor query says it"}
+FORMS: dict[str, dict[str, Any]] = {
+    "/transcription": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "description": "At most 25 MB; its content tells its format",
+            },
+            "language": LANGUAGE,
+        },
+    },
+    "/transcription/meeting": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "description": "At most 200 MB; its content tells its format",
+            },
+            "project_id": {"type": "string", "description": "What it is booked on; the caller's own project without"},
+            "max_duration_seconds": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MOST_S,
+                "default": USUAL_S,
+                "description": "A longer recording is refused",
+            },
+            "language": LANGUAGE,
+        },
+    },
+}
+STREAMED = ("/completion", "/transcription/meeting")
+
+
 class ExactNumbers(OpenAPISchemaPlugin):
     """Decimals leave as JSON numbers, not as the strings that the framework would write."""
 
@@ -77,7 +153,7 @@ class ExactNumbers(OpenAPISchemaPlugin):
 
 @cache
 def document(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
-    """Return the OpenAPI document of these routes and the raw one, as JSON."""
+    """Return the OpenAPI document of these routes and the raw ones, as JSON."""
     bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
     key = SecurityScheme(type="apiKey", name="x-api-key", security_scheme_in="header")
     config = OpenAPIConfig(
@@ -87,7 +163,7 @@ def document(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
         security=[{"bearer": []}, {"key": []}],
         create_examples=False,
     )
-    handlers = [*routes, complete]
+    handlers = [*routes, *RAW_ROUTES]
     twin = Litestar(route_handlers=handlers, openapi_config=config, logging_config=None, plugins=[ExactNumbers()])
     schema = twin.openapi_schema.to_schema()
     _say_what_the_framework_cannot(schema, routes)
@@ -97,8 +173,11 @@ def document(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
 def _say_what_the_framework_cannot(document: dict[str, Any], routes: tuple[HTTPRouteHandler, ...]) -> None:
     """Mark what is public, say what bodies hold, give every refusal its shape, name the second form of an answer."""
     paths = document["paths"]
-    answers = paths["/completion"]["post"]["responses"]
-    answers["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    for path in STREAMED:
+        content = paths[path]["post"]["responses"]["200"]["content"]
+        content["text/event-stream"] = {"schema": {"type": "string"}}
+    for path, form in FORMS.items():
+        paths[path]["post"]["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     shapes = [route.opt["body"] for route in routes if "body" in route.opt]
     references, described = msgspec.json.schema_components(
         [*SHAPES.values(), *shapes], ref_template="#/components/schemas/{name}"

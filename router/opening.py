@@ -24,9 +24,6 @@ from accounts.limits.rates_store import sweep_rates
 from accounts.projects import Projects
 from agents.counting import Counter
 from agents.providers.models import Models
-from agents.voice.conversation import Conversation
-from agents.voice.equipment import Equipment, installed_detector
-from agents.window import Window
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
 from metering.reports import Reports
@@ -35,17 +32,8 @@ from pricing_tables.loader import load_rates
 from router.bookings import Bookings
 from router.ground import Ground, ground_of, tokenizers_of
 from router.library import Holdings, holdings_of
-from router.locality import is_loopback_host
 from router.projects import ProjectChoice
-from router.readings import Readings
-from router.realtime.entrance import Entrance
-from router.realtime.limits import Pace, Seats
-from router.realtime.origins import Origins
-from router.realtime.socket import RealtimeSocket
-from router.realtime.turns import Desk
-from router.replays import Replays
-from router.routes import completion
-from router.routes.completion import Completion
+from router.recordings import Recordings, recordings_of
 from router.settings import Settings
 from router.tenancy import Tenancy, tenancy_of
 from router.turnstile import Turnstile
@@ -71,6 +59,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     idempotency: Idempotency
     turnstile: Turnstile
     holdings: Holdings
+    recordings: Recordings
     counter: Counter
 
 
@@ -110,6 +99,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
         idempotency=idempotency,
         turnstile=turnstile,
         holdings=holdings,
+        recordings=recordings_of(settings, ground, stack),
         counter=Counter(books.tokens, house.own_tokens),
     )
 
@@ -194,45 +184,6 @@ def _count_buried(house: House, closed: int) -> None:
         house.metrics.unmetered.labels("process_died").inc(closed)
 
 
-def completion_of(house: House, opened: Opened) -> Completion:
-    """Return the application behind `POST /completion`."""
-    return Completion(
-        authenticator=opened.tenancy.authenticator,
-        menu=house.menu,
-        models=models_of(house),
-        metrics=house.metrics,
-        planner=house.planner,
-        projects=project_choice_of(house, opened),
-        readings=_readings(house, opened),
-        gate=opened.turnstile,
-        replays=Replays(opened.idempotency, completion.ROUTE),
-    )
-
-
-def socket_of(house: House, opened: Opened) -> RealtimeSocket:
-    """Return the application behind `/realtime/ws`."""
-    settings = house.settings
-    desk = Desk(
-        menu=house.menu,
-        audio=house.audio,
-        models=models_of(house),
-        planner=house.planner,
-        projects=project_choice_of(house, opened),
-        readings=_readings(house, opened),
-        gate=opened.turnstile,
-        books=opened.books,
-    )
-    equipment = Equipment(installed_detector(), settings.ice_servers, loopback=is_loopback_host(settings.host))
-    return RealtimeSocket(
-        entrance=Entrance(opened.tenancy.authenticator, anonymous=settings.development),
-        origins=Origins(settings.origins, development=settings.development),
-        seats=Seats(settings.realtime_max_sessions),
-        desk=desk,
-        converse=lambda client, turns: Conversation(client, turns, equipment),
-        pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
-    )
-
-
 def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
     """Return what makes the provider of one request."""
     policies = {name: connection.policy for name, connection in house.connections.items()}
@@ -242,11 +193,6 @@ def models_of(house: House) -> Callable[[Meter, Hold | None], Models]:
         return Models(house.switchboard, policies, meter, hold, most)
 
     return models
-
-
-def _readings(house: House, opened: Opened) -> Readings:
-    window = Window(opened.counter, house.settings.max_output_tokens)
-    return Readings(opened.holdings.library, house.embeddings, window, checks=house.settings.v1_check == "on")
 
 
 def bookings_of(house: House, books: Books, turnstile: Turnstile, projects: Projects) -> Bookings | None:

@@ -10,6 +10,7 @@ from agents.providers.models import Models
 from agents.reading import Reading
 from metering.meter import Meter
 from router.framing import Framing
+from router.metered import give_back
 from router.replays import Keeper
 from router.sourced import SourcedFraming
 
@@ -40,9 +41,4 @@ class Order(Struct, frozen=True):
 
     async def end(self, meter: Meter) -> None:
         """Give back what was not used, and let a next try run where there was no answer."""
-        try:
-            if self.hold is not None:
-                await self.hold.used(meter.tokens)
-        finally:
-            if self.keeper is not None:
-                await self.keeper.end()
+        await give_back(self.hold, self.keeper, meter)

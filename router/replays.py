@@ -19,17 +19,17 @@ class Keeper:
 
     """
 
-    __slots__ = ("_claim", "_idempotency", "_kept", "blocks")
+    __slots__ = ("_claim", "_idempotency", "_over", "blocks")
 
     def __init__(self, idempotency: Idempotency, claim: Claim) -> None:
         self._idempotency = idempotency
         self._claim = claim
-        self._kept = False
+        self._over = False
         self.blocks: list[bytes] = []
 
     def keep(self, meter: Meter, headers: Headers, body: Callable[[Receipt], bytes]) -> None:
         """Have the answer written with the entry of the request, which is settled next."""
-        self._kept = True
+        self._over = True
 
         def row(receipt: Receipt) -> Kept:
             return answer(self._claim, 200, headers(receipt), body(receipt), self._idempotency.clock_ns())
@@ -37,8 +37,9 @@ class Keeper:
         meter.keep(row)
 
     async def end(self) -> None:
-        """Let the next try run, unless there is an answer: an error is none."""
-        if not self._kept:
+        """Let the next try run, unless there is an answer: an error is none. Once is enough."""
+        if not self._over:
+            self._over = True
             await self._idempotency.release(self._claim)
 
 

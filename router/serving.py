@@ -1,11 +1,12 @@
 """Serving: the embedded models' child, the workers, a graceful stop, and the first curl to try."""
 
+import multiprocessing
 import os
 import signal
 import socket
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -29,7 +30,7 @@ from router.settings import Settings, SettingsWrong, environment_of
 from router.wiring import build
 from storage.database import check_writable, is_postgres, sqlite_path
 from storage.errors import StorageError
-from storage.migrations import upgrade
+from storage.migrations import HEAD, revision_of, upgrade
 
 DRAIN_WITHIN_S = 30
 KEEP_ALIVE_S = 75
@@ -76,11 +77,30 @@ def prepare(settings: Settings) -> None:
         raise SettingsWrong([f"ROUTER_DATA_DIR: {settings.data_dir} cannot be written; name a folder that can"])
     try:
         url = database_url_of(settings)
+        if revision_of(url) != HEAD:
+            _upgrade_apart(url)
         upgrade(url)
         if not is_postgres(url):
             check_writable(sqlite_path(url))
     except StorageError as cause:
         raise SettingsWrong([f"ROUTER_DATABASE_URL: {cause}"]) from cause
+
+
+def _upgrade_apart(url: str) -> None:
+    """Upgrade in a process of its own: the 24 MB that Alembic and SQLAlchemy take go with it.
+
+    What fails there is tried again here, and told.
+    """
+
+    def attempt() -> None:
+        with suppress(StorageError):
+            upgrade(url)
+
+    # This early there is one thread, so a fork is whole.
+    apart = multiprocessing.get_context("fork").Process(target=attempt, name="upgrade")
+    apart.start()
+    apart.join()
+    apart.close()
 
 
 def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:

@@ -25,6 +25,7 @@ TEXTS: dict[str, Text] = {
     "invalid_request": Text(400, "Requête invalide : {reason}", "Invalid request: {reason}"),
     "model_not_found": Text(400, "Modèle inconnu : {reason}", "Unknown model: {reason}", code="model_not_found"),
     "agent_not_found": Text(400, "Agent inconnu : {reason}", "Unknown agent: {reason}", code="agent_not_found"),
+    "audio_too_long": Text(400, "Audio trop long : {reason}", "Audio too long: {reason}", code="audio_too_long"),
     "unauthorized": Text(
         401,
         "Token invalide ou expiré",

@@ -1,12 +1,13 @@
 """Letting a metered request in: limits and budgets first, then its line in the book."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import msgspec
 
 from accounts.gate.gate import Claim, Gate, Hold
 from agents.messages import Task
-from metering.bound import Size, most_input
+from metering.bound import NO_BOUND, Bound, Size, most_input
 from metering.ledger import Admission
 from metering.meter import Meter
 from pricing_tables.model import Model
@@ -57,6 +58,23 @@ class Turnstile:
             return None
         return await self._admit(self._claim(admission, model, size, meter), admission, meter, stream=False)
 
+    async def let_in_calls(
+        self, admission: Admission, calls: Sequence[tuple[Model, Size]], meter: Meter, *, stream: bool = False
+    ) -> Hold | None:
+        """Admit what is known to make these calls, in any order, maybe none; else as `let_in`.
+
+        Raises:
+            AccountError: A limit or budget refuses it.
+            StorageDown: Nobody can tell now, or the book cannot take it.
+
+        """
+        if self._gate.stands_open(admission.project_id, admission.key_id):
+            meter.admit(admission, stream=stream)
+            return None
+        bounds = [meter.bound(size, self._longest_s[model.provider], admission.opened_at) for model, size in calls]
+        claim = self._claim_of(admission, None, reduce(Bound.and_also, bounds, NO_BOUND))
+        return await self._admit(claim, admission, meter, stream=stream)
+
     async def _admit(self, claim: Claim, admission: Admission, meter: Meter, *, stream: bool) -> Hold:
         hold = await self._gate.admit(claim)
         try:
@@ -71,12 +89,16 @@ class Turnstile:
         return Size(task.model.name, read, task.sampling.max_tokens or self._max_tokens)
 
     def _claim(self, admission: Admission, model: Model, size: Size, meter: Meter) -> Claim:
+        bound = meter.bound(size, self._longest_s[model.provider], admission.opened_at)
+        return self._claim_of(admission, size, bound)
+
+    def _claim_of(self, admission: Admission, size: Size | None, bound: Bound) -> Claim:
         return Claim(
             request_id=admission.request_id,
             opened_at=admission.opened_at,
             project_id=admission.project_id,
             key_id=admission.key_id,
             size=size,
-            bound=meter.bound(size, self._longest_s[model.provider], admission.opened_at),
+            bound=bound,
             opening=msgspec.json.encode(admission).decode() if self._lists_open else None,
         )

@@ -1,6 +1,8 @@
 """Writing one response: a refusal, a body, or a stream of events, counted as it starts."""
 
 import time
+from collections.abc import Iterable
+from typing import Protocol
 
 from accounts.gate.gate import Hold
 from accounts.idempotency.idempotency import REPLAYED
@@ -11,6 +13,7 @@ from metering.prometheus import Metrics
 from metering.receipt import Receipt
 from router.budget_headers import budget_headers
 from router.errors import answer_to, fault_of
+from router.families import Fault
 from router.framing import KEEP_ALIVE, Framing
 from router.limit_headers import our_headers
 from router.limited import count_limited
@@ -24,6 +27,18 @@ STREAM_HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
+
+
+class Closing(Protocol):
+    """Whoever frames the end of a stream."""
+
+    def before_last(self, meter: Meter) -> None:
+        """Do what must be done before the receipt is made."""
+        ...
+
+    def last(self, turns: int, receipt: Receipt | None, fault: Fault | None) -> bytes:
+        """Return the one final event: the receipt, and the error if there was one."""
+        ...
 
 
 class Writer:
@@ -110,13 +125,18 @@ class Writer:
             if not line.write_chunk(block):
                 await line.drained()
 
+    async def blocks(self, blocks: Iterable[bytes], kept: list[bytes] | None = None) -> None:
+        """Write events that were framed already, no faster than they are read; `kept` collects them."""
+        for block in blocks:
+            if kept is not None:
+                kept.append(block)
+            await self._write(block)
+
     async def keep_alive(self) -> None:
         """Write a comment, so that nothing between here and the client gives up."""
         await self._write(KEEP_ALIVE)
 
-    async def last(
-        self, framing: Framing | SourcedFraming, turns: int, error: Exception | None, keeper: Keeper | None = None
-    ) -> None:
+    async def last(self, framing: Closing, turns: int, error: Exception | None, keeper: Keeper | None = None) -> None:
         """Settle, then write the one final event and end the response."""
         receipt: Receipt | None = None
         framing.before_last(self._meter)
@@ -127,11 +147,11 @@ class Writer:
                 "ok" if error is None else "partial" if self._meter.answered else "error"
             )
         except StorageError as failure:
-            error = failure
+            error = failure.with_traceback(None)  # which holds this frame
         fault = None if error is None else fault_of(error, self._meter.request_id)
         await self._write(framing.last(turns, receipt, fault), more=False)
 
-    def _keep(self, framing: Framing | SourcedFraming, turns: int, keeper: Keeper) -> None:
+    def _keep(self, framing: Closing, turns: int, keeper: Keeper) -> None:
         before = b"".join(keeper.blocks)
         headers = tuple((name.decode(), value.decode()) for name, value in (*STREAM_HEADERS, self._request_id))
         keeper.keep(self._meter, lambda _: headers, lambda receipt: before + framing.last(turns, receipt, None))

@@ -18,7 +18,7 @@ from pip._internal.models.index import PyPI
 from docs.tree import with_tree
 
 ROOT = Path(__file__).parent.parent
-FLOORS = ("accounts", "agents", "documents", "metering", "pricing_tables", "router", "storage")
+FLOORS = ("accounts", "agents", "documents", "metering", "pricing_tables", "router", "sandbox", "storage")
 SOURCES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 AT_HOME_EVERYWHERE = {"anyio", "msgspec"}

@@ -20,7 +20,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.upstream_audio_rules import Heard, Reply, refused_form, refused_text, sound, transcript
+from tests.upstream_audio_rules import Heard, Reply, read_form, refused_form, refused_text, sound, transcript
 
 Make = Callable[[Heard, Reply], tuple[str, bytes]]
 
@@ -59,11 +59,7 @@ class UpstreamAudio:
 
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
         heard = Heard(request.path, {name.lower(): value for name, value in request.headers.items()})
-        async for part in await request.multipart():
-            if part.name == "file":
-                heard.wav, heard.file = bytes(await part.read()), (part.filename, part.headers.get("content-type"))
-            else:
-                heard.fields.setdefault(part.name, []).append(await part.text())
+        read_form(heard, await request.read())
         self.heard.append(heard)
         refused = refused_form(heard)
         return await self._answer(request, heard, transcript) if refused is None else refused

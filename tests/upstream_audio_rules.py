@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import math
+import re
 import struct
 import threading
 import wave
@@ -21,10 +22,12 @@ LONGEST_TEXT = 4096
 RATE = 24_000
 NAMES = {"fr": "french", "en": "english", "de": "german", "es": "spanish", "it": "italian"}
 VOICES = {"alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse"}
+DISPOSITION = re.compile(r'(name|filename)="([^"]*)"')
+TYPE = re.compile(r"content-type: (\S+)", re.IGNORECASE)
 EARS = {"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-base"}
 MISTRAL_EARS = {"voxtral-mini-latest", "voxtral-mini-2507", "voxtral-mini-2602", "voxtral-small-latest"}
 MOUTHS = {"tts-1", "tts-1-hd", "gpt-4o-mini-tts", "pico"}
-MISTRAL_MOUTHS = {"voxtral-mini-tts-2603"}
+MISTRAL_MOUTHS = {"voxtral-mini-tts-2603", "voxtral-mini-tts-latest"}
 OPENAI_FORM = {"model", "language", "prompt", "response_format", "temperature", "timestamp_granularities[]"}
 OPENAI_FORM |= {"include[]", "stream", "chunking_strategy"}
 MISTRAL_FORM = {"file_url", "file_id", "model", "language", "temperature", "stream", "diarize"}
@@ -84,6 +87,19 @@ class Heard:
 
     def one(self, name: str) -> str:
         return self.fields.get(name, [""])[0]
+
+
+def read_form(heard: Heard, body: bytes) -> None:
+    """Fill in what a multipart body says."""
+    _, _, boundary = heard.headers["content-type"].partition("boundary=")
+    for section in body.split(b"--" + boundary.encode())[1:-1]:
+        head, _, content = section.partition(b"\r\n\r\n")
+        content = content.removesuffix(b"\r\n")
+        told = dict(DISPOSITION.findall(head.decode()))
+        if told["name"] == "file":
+            heard.wav, heard.file = content, (told.get("filename"), TYPE.findall(head.decode())[0])
+        else:
+            heard.fields.setdefault(told["name"], []).append(content.decode())
 
 
 def refused_form(heard: Heard) -> web.Response | None:

@@ -24,8 +24,9 @@ _PATIENCE_S = 4.0
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """A request at the gate: who it is charged to, from when on, and how large its first call is at most.
+    """A request at the gate: who it is charged to, from when on, and how much it consumes at most, as far as is known.
 
+    `size` is that of its first call where `bound` is for that one alone; None where all its calls draw on the bound.
     `opening` is its admission as JSON, for a database that keeps the list of open requests.
     """
 
@@ -33,7 +34,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     project_id: str
     key_id: str | None
-    size: Size
+    size: Size | None
     bound: Bound
     opening: str | None = None
 

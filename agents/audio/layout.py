@@ -20,6 +20,7 @@ class Headings(Struct, frozen=True):
     owner: str
     due: str
     unknown: str
+    unmade: str
 
 
 FRENCH = Headings(
@@ -33,6 +34,7 @@ FRENCH = Headings(
     owner="responsable",
     due="échéance",
     unknown="non précisé",
+    unmade="Cette section n'a pas pu être rédigée ; ce qui a été dit est dans la transcription.",
 )
 ENGLISH = Headings(
     untitled="Minutes of the meeting",
@@ -45,12 +47,13 @@ ENGLISH = Headings(
     owner="owner",
     due="due",
     unknown="not said",
+    unmade="This section could not be written; what was said is in the transcript.",
 )
 
 
 def text_of(minutes: Minutes) -> str:
     """Return the minutes in Markdown."""
-    words = FRENCH if minutes.language == "fr" else ENGLISH
+    words = _headings(minutes.language)
     notes = minutes.notes
     sections = (
         f"# {minutes.title or words.untitled}",
@@ -60,6 +63,17 @@ def text_of(minutes: Minutes) -> str:
         _section(words.actions, [_action(action, words) for action in notes.actions], words.nothing),
     )
     return "\n\n".join(sections)
+
+
+def text_unmade(language: str | None) -> str:
+    """Return minutes that could not be made: every section says so, in the language of the meeting."""
+    words = _headings(language)
+    sections = (words.participants, words.points, words.decisions, words.actions)
+    return "\n\n".join([f"# {words.untitled}", *(_section(heading, (), words.unmade) for heading in sections)])
+
+
+def _headings(language: str | None) -> Headings:
+    return FRENCH if language == "fr" else ENGLISH
 
 
 def _section(heading: str, lines: Sequence[str], empty: str) -> str:

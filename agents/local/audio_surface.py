@@ -55,7 +55,7 @@ async def _transcribe(model: Hearing, form: Form, told: str, send: "ASGISendCall
         raise refusal(400, "the field `file` is missing")
     words = "word" in form.fields.get("timestamp_granularities", [])
     try:
-        heard = await model.hear(samples_of(form.file), form.one("language"), words=words)
+        heard = await model.hear(samples_of(form.file), form.one("language"), times_words=words)
     except ClipRefused as cause:
         raise refusal(400, str(cause)) from cause
     usage = DurationUsage(heard.seconds, heard.busy_s)
@@ -87,11 +87,7 @@ def _verbose(heard: Heard, usage: DurationUsage, *, words: bool) -> VerboseTrans
     )
     if not words:
         return transcript
-    told = [
-        TranscriptWord(word.text, round(word.start_s, 3), round(word.end_s, 3))
-        for segment in heard.segments
-        for word in segment.words
-    ]
+    told = [TranscriptWord(word.text, round(word.start_s, 3), round(word.end_s, 3)) for word in heard.words]
     return replace(transcript, words=told)
 
 

@@ -7,6 +7,7 @@ from agents.local.answering import refusal
 
 MOST_FIELDS = 16
 MOST_FIELD_BYTES = 1_000
+MOST_HEADERS, MOST_HEADER_BYTES = 8, 4_096
 
 
 class Form(Struct):
@@ -33,7 +34,13 @@ def form_of(content_type: bytes, body: bytes) -> Form:
         raise refusal(400, "the body must be multipart/form-data")
     form = Form({})
     try:
-        parser = PushMultipartParser(boundary.encode("latin-1"), max_segment_count=MOST_FIELDS)
+        parser = PushMultipartParser(
+            boundary.encode("latin-1"),
+            max_header_size=MOST_HEADER_BYTES,
+            max_header_count=MOST_HEADERS,
+            max_segment_count=MOST_FIELDS,
+            header_charset="utf-8",
+        )
         _collect(parser, body, form)
         parser.close()
     except (MultipartError, UnicodeDecodeError) as cause:

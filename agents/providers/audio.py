@@ -67,8 +67,11 @@ class Audio:
 
     async def aclose(self) -> None:
         """Close what the SDK keeps, if it was ever needed."""
-        if self._opening is not None:
-            await (await self._opening).aclose()
+        if self._opening is None:
+            return
+        await asyncio.wait([self._opening])
+        if self._opening.exception() is None:
+            await self._opening.result().aclose()
 
     async def _sdk(self) -> Sdk:
         if self._opening is None:

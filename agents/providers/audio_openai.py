@@ -4,12 +4,13 @@ import asyncio
 import re
 from typing import Literal
 
+import httpx2
 from openai import AsyncOpenAI, OpenAIError, omit
 
 from agents.messages import Done, Prompt
 from agents.providers.audio_sound import read_events, read_pcm
 from agents.providers.audio_transcript import read_transcript
-from agents.providers.sdk_wire import NO_KEY, NOWHERE, client, malformed
+from agents.providers.sdk_wire import NO_KEY, NOWHERE, Wire, client, malformed, rehearse
 from agents.providers.transport import Transport
 
 VOICE = "alloy"
@@ -21,10 +22,10 @@ WORDS_FROM_S = 30
 
 
 class OpenAI:
-    """The SDK, opened on a transport."""
+    """The SDK, with an HTTP client."""
 
-    def __init__(self, sdk: AsyncOpenAI) -> None:
-        self._sdk = sdk
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._sdk = AsyncOpenAI(api_key=NO_KEY, base_url=f"{NOWHERE}/v1", max_retries=0, timeout=None, http_client=http)
 
     async def hear(self, prompt: Prompt) -> Done:
         """Return the transcript of the prompt's clip."""
@@ -48,11 +49,10 @@ class OpenAI:
     async def say(self, prompt: Prompt) -> Done:
         """Return the sound of the prompt's text."""
         model = prompt.model
-        text = "".join(message.content for message in prompt.messages)
         in_events = _BY_TOKENS.match(model.upstream) is not None
         try:
             answer = await self._sdk.audio.speech.with_raw_response.create(
-                input=text,
+                input="".join(message.content for message in prompt.messages),
                 model=model.upstream,
                 voice=VOICE,
                 response_format="pcm",
@@ -63,8 +63,9 @@ class OpenAI:
         except OpenAIError:
             raise malformed() from None
         if in_events:
-            return await asyncio.to_thread(read_events, answer.content, len(text))
-        return read_pcm(answer.content, answer.headers["content-type"], answer.headers["x-busy-seconds"], len(text))
+            return await asyncio.to_thread(read_events, answer.content)
+        headers = answer.headers
+        return read_pcm(answer.content, headers["content-type"], headers.get("x-busy-seconds", ""))
 
     async def aclose(self) -> None:
         """Close the SDK's client."""
@@ -73,11 +74,5 @@ class OpenAI:
 
 def opened(transport: Transport) -> OpenAI:
     """Open the SDK on a transport."""
-    sdk = AsyncOpenAI(
-        api_key=NO_KEY,
-        base_url=f"{NOWHERE}/v1",
-        max_retries=0,
-        timeout=None,
-        http_client=client(transport),
-    )
-    return OpenAI(sdk)
+    rehearse(OpenAI)
+    return OpenAI(client(Wire(transport)))

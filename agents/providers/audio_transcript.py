@@ -1,7 +1,7 @@
 """A transcript as vendors answer it: text, language and times, of which odd ones never break the answer."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from math import inf, isfinite
 from typing import Any
@@ -10,24 +10,29 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+from agents.audio.languages import likely_language
 from agents.errors import ProviderDown
 from agents.messages import Done, Segment, Transcript, Word
 from agents.providers.audio_usage import heard
 from agents.providers.failure import failure
 from agents.providers.languages import code_of
-from metering.usage import Usage, UsageAbsurd
+from metering.usage import UsageAbsurd
 from pricing_tables.model import Model
 
 _NULL = Raw(b"null")
 
 
 class Timed(Struct, gc=False):
-    """A segment or a word; Mistral's segments and OpenAI's differ in what is not here."""
+    """A segment or a word; Mistral's segments and OpenAI's differ in what is not here.
+
+    The embedded model alone says a `language` of each segment.
+    """
 
     text: str | None = None
     word: str | None = None
     start: float | None = None
     end: float | None = None
+    language: str | None = None
 
 
 class Answer(Struct, gc=False):
@@ -63,13 +68,12 @@ def read_transcript(body: bytes, model: Model, sent_s: Decimal) -> Done:
         raise failure(ProviderDown, "malformed", accepted=True)
     text = answer.text.strip()
     segments = _segments(_timed(answer.segments), _timed(answer.words), float(sent_s))
-    transcript = Transcript(text, _language(answer.language), segments)
+    # Some models do not say which language they heard.
+    transcript = Transcript(text, _language(answer.language) or likely_language(text), segments)
     if answer.usage == _NULL:
-        # What is priced by its duration needs no count of the vendor's.
-        by_minute = any(price.audio_minute is not None for price in model.prices)
-        return Done(Usage(audio_s=sent_s) if by_minute else None, transcript=transcript)
+        return Done(transcript=transcript)
     try:
-        return Done(heard(answer.usage, sent_s, wrote=bool(text)), transcript=transcript)
+        return Done(heard(answer.usage, model, sent_s, wrote=bool(text)), transcript=transcript)
     except UsageAbsurd as absurd:
         return Done(usage_refused=str(absurd), transcript=transcript)
 
@@ -104,29 +108,30 @@ def _timed(raw: Raw) -> list[Timed]:
 def _segments(segments: list[Timed], words: list[Timed], end_s: float) -> tuple[Segment, ...]:
     """Return the segments in their order, each with the words that begin before the next one does."""
     spans = list(_ordered(segments, end_s))
-    left = [Word(text.strip(), start, end) for text, start, end in _ordered(words, end_s)]
+    left = [Word(_text(word), start, end) for word, start, end in _ordered(words, end_s)]
     found: list[Segment] = []
     at = 0
-    for index, (text, start, end) in enumerate(spans):
+    for index, (segment, start, end) in enumerate(spans):
         until = spans[index + 1][1] if index + 1 < len(spans) else inf
         first = at
         while at < len(left) and left[at].start_s < until:
             at += 1
-        found.append(Segment(text.strip(), start, end, tuple(left[first:at])))
+        language = None if segment.language is None else code_of(segment.language)
+        found.append(Segment(_text(segment), start, end, tuple(left[first:at]), language))
     return tuple(found)
 
 
-def _ordered(timed: Iterable[Timed], end_s: float) -> Iterable[tuple[str, float, float]]:
-    """Give texts and times; a time that goes back, passes the end or is none becomes the nearest that can be."""
+def _ordered(timed: Iterable[Timed], end_s: float) -> Iterator[tuple[Timed, float, float]]:
+    """Give what has text with its times; one that goes back, passes the end or is none becomes the nearest that can."""
     latest = 0.0
     for each in timed:
-        text = each.text if each.word is None else each.word
-        if not text or not text.strip():
-            continue
-        start = _within(each.start, latest, end_s)
-        end = _within(each.end, start, end_s)
-        latest = start
-        yield text, start, end
+        if _text(each):
+            latest = _within(each.start, latest, end_s)
+            yield each, latest, _within(each.end, latest, end_s)
+
+
+def _text(timed: Timed) -> str:
+    return (timed.word or timed.text or "").strip()
 
 
 def _within(seconds: float | None, least: float, most: float) -> float:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from agents.providers.vendor_usage import MOST_BUSY_S, CompletionDetails, PromptDetails, VendorUsage, disjoint
 from metering.usage import Usage, UsageAbsurd
+from pricing_tables.model import Model
 
 
 class InputDetails(Struct, frozen=True):
@@ -35,11 +36,12 @@ class AudioUsage(Struct, frozen=True):
 _decode = Decoder(AudioUsage).decode
 
 
-def heard(raw: Raw, sent_s: Decimal, *, wrote: bool) -> Usage:
+def heard(raw: Raw, model: Model, sent_s: Decimal, *, wrote: bool) -> Usage:
     """Return what a transcription consumed.
 
     Args:
         raw: The vendor's `usage` object, still JSON.
+        model: Who heard; where its tokens cost, seconds alone are no count.
         sent_s: How much audio it was sent, in seconds: nobody hears more.
         wrote: The transcript has at least one character.
 
@@ -52,11 +54,11 @@ def heard(raw: Raw, sent_s: Decimal, *, wrote: bool) -> Usage:
     if told is not None and not (isfinite(told) and told >= 0):
         raise UsageAbsurd("seconds out of range")
     audio_s = sent_s if told is None else min(sent_s, Decimal(repr(told)))
-    return replace(_tokens(vendor, wrote=wrote), audio_s=audio_s)
+    return replace(_tokens(vendor, model, wrote=wrote), audio_s=audio_s)
 
 
-def said(raw: Raw, characters: int) -> Usage:
-    """Return what a speech of so many characters consumed: the tokens that it wrote are audio.
+def said(raw: Raw) -> Usage:
+    """Return what a speech consumed: the tokens that it wrote are audio.
 
     Raises:
         UsageAbsurd: As `heard`.
@@ -65,8 +67,7 @@ def said(raw: Raw, characters: int) -> Usage:
     vendor = _decoded(raw)
     if vendor.input_tokens is None or vendor.output_tokens is None:
         raise UsageAbsurd("counts missing")
-    counts = _by_direction(vendor, spoken=vendor.output_tokens)
-    return replace(disjoint(counts, wrote=True), characters=characters)
+    return disjoint(_by_direction(vendor, spoken=vendor.output_tokens), wrote=True)
 
 
 def busy_seconds(header: str) -> float | None:
@@ -85,13 +86,12 @@ def _decoded(raw: Raw) -> AudioUsage:
         raise UsageAbsurd("not token counts") from None
 
 
-def _tokens(vendor: AudioUsage, *, wrote: bool) -> Usage:
+def _tokens(vendor: AudioUsage, model: Model, *, wrote: bool) -> Usage:
     if vendor.input_tokens is not None and vendor.output_tokens is not None:
         return disjoint(_by_direction(vendor), wrote=wrote)
     if vendor.prompt_tokens:
         return disjoint(_by_mistral(vendor), wrote=wrote)
-    # Counted by the second alone.
-    if vendor.seconds is None and vendor.prompt_audio_seconds is None:
+    if model.audio_tokens_s or (vendor.seconds is None and vendor.prompt_audio_seconds is None):
         raise UsageAbsurd("counts missing")
     if vendor.busy_s is not None and not 0 <= vendor.busy_s <= MOST_BUSY_S:
         raise UsageAbsurd("processor time out of range")

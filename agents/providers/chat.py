@@ -75,7 +75,7 @@ class Chat:
                 if pieces:
                     yield Text(pieces)
                 if reading.failure is not None:
-                    raise reading.failure
+                    reading.fail()
             answer.finish()
             yield reading.done()
         finally:

@@ -75,7 +75,7 @@ class Reading:
     Attributes:
         wrote: Text has come.
         ended: The provider said that the answer is complete.
-        failure: What broke the answer, if anything did; text that came before it has been returned.
+        failure: What broke the answer, until it is raised; text that came before it has been returned.
 
     """
 
@@ -111,6 +111,16 @@ class Reading:
     def done(self) -> Done:
         """Return the end of the answer, with the last usage that was told."""
         return _done(self._usage, self._finish_reason, wrote=self.wrote)
+
+    def fail(self) -> None:
+        """Raise what broke the answer, if anything did."""
+        failed, self.failure = self.failure, None
+        try:
+            if failed is not None:
+                raise failed
+        finally:
+            # An error holds the frames it passed: one that is held by any of them would wait for the collector.
+            del failed
 
     def broken(self, code: str) -> ProviderError:
         """Return the error of an answer that broke off here."""

@@ -199,6 +199,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Decide how the answer ended; called by asyncio."""
         self._transport = None
+        # It holds this connection too, and with it what nobody read: the two would wait for the collector.
+        del self._parser
         if not self.ended and self.broken is None:
             if self.status and self._until_close and exc is None:
                 self.ended = True

@@ -40,6 +40,10 @@ class MeteredTry:
     def saw(self, event: Event) -> None:
         """Note an event; the last one ends the call."""
         if isinstance(event, Done):
+            if event.transcript is not None:
+                self._call.saw([event.transcript.text])
+            if event.sound is not None:
+                self._call.sounded(event.sound.seconds)
             self._call.answered(event.usage, event.usage_refused)
         else:
             self._call.saw(event.pieces)

@@ -1,10 +1,12 @@
 """A provider that says what it was told to say: for tests, and for trying the gateway without any model."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from agents.messages import Done, Event, Events, Prompt, Text
+from agents.messages import Done, Event, Events, Prompt, Segment, Sound, Text, Transcript
+from agents.providers.provider import Provider
 from metering.usage import Usage
+from pricing_tables.model import Kind
 
 Line = Event | Exception | asyncio.Event
 
@@ -43,3 +45,25 @@ class Scripted:
         except (GeneratorExit, asyncio.CancelledError):
             self.closed += 1
             raise
+
+
+class ScriptedByKind:
+    """Plays for each kind of model what another plays."""
+
+    def __init__(self, providers: Mapping[Kind, Provider]) -> None:
+        self._providers = providers
+
+    def stream(self, prompt: Prompt) -> Events:
+        """Play on."""
+        return self._providers[prompt.model.kind].stream(prompt)
+
+
+def transcribed(text: str, language: str | None = "fr", seconds: float = 1.0) -> tuple[Line, ...]:
+    """Return the script of a clip in which a text is heard, in one segment of so many seconds."""
+    segments = (Segment(text, 0.0, seconds),) if text else ()
+    return (Done(Usage(), transcript=Transcript(text, language, segments)),)
+
+
+def spoken(seconds: float = 1.0, rate: int = 16_000) -> tuple[Line, ...]:
+    """Return the script of a text that is spoken in so many seconds, of silence."""
+    return (Done(Usage(), sound=Sound(bytes(2 * round(seconds * rate)), rate)),)

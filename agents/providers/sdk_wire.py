@@ -1,13 +1,20 @@
 """The HTTP client that vendors' SDKs are given: what they ask goes through our own transport, with its limits."""
 
-from collections.abc import AsyncIterable
+import asyncio
+from collections.abc import AsyncIterable, Callable
+from contextlib import suppress
+from functools import cache
 from typing import cast
 
 import httpx2
 
-from agents.errors import ProviderDown
+from agents.audio.clip import Clip
+from agents.errors import ProviderDown, ProviderError
+from agents.messages import Message, Prompt
+from agents.providers.audio import Sdk
 from agents.providers.failure import failure, refusal
 from agents.providers.transport import Transport
+from pricing_tables.model import CarbonUnknown, Kind, Model
 
 # Where requests go is the transport's matter: no SDK, setting or redirect can send the key or a recording elsewhere.
 NOWHERE = "http://provider.invalid"
@@ -53,9 +60,48 @@ class Wire(httpx2.AsyncBaseTransport):
             answer.close()
 
 
-def client(transport: Transport) -> httpx2.AsyncClient:
+class Nobody(httpx2.AsyncBaseTransport):
+    """Answers everything with an empty transcript."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer."""
+        return httpx2.Response(200, json={"text": "", "model": "", "usage": {}, "language": None}, request=request)
+
+
+def client(wire: httpx2.AsyncBaseTransport) -> httpx2.AsyncClient:
     """Return the client to give to an SDK; no proxy, key or certificate of the environment is looked at."""
-    return httpx2.AsyncClient(transport=Wire(transport), trust_env=False, follow_redirects=False, timeout=None)
+    return httpx2.AsyncClient(transport=wire, trust_env=False, follow_redirects=False, timeout=None)
+
+
+@cache
+def rehearse(sdk: Callable[[httpx2.AsyncClient], Sdk]) -> None:
+    """Ask nobody once, in this thread and on a loop of its own.
+
+    With their first call SDKs build what they read answers with: up to 60 ms that the loop of the gateway has not.
+    """
+    asyncio.run(_rehearse(sdk(client(Nobody()))))
+
+
+async def _rehearse(sdk: Sdk) -> None:
+    with suppress(ProviderError):
+        await sdk.hear(Prompt(_model("transcription"), (), clip=Clip(b"", 0, 0)))
+    with suppress(ProviderError):
+        await sdk.say(Prompt(_model("speech"), (Message("user", ""),)))
+    await sdk.aclose()
+
+
+def _model(kind: Kind) -> Model:
+    return Model(
+        name="",
+        provider="",
+        upstream="",
+        canonical="",
+        context_window=0,
+        description="",
+        prices=(),
+        carbon=CarbonUnknown(),
+        kind=kind,
+    )
 
 
 def malformed() -> ProviderDown:

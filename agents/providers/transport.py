@@ -74,18 +74,10 @@ class Transport:
         return await self._send(self._head(path) % len(body) + body)
 
     async def upload(self, path: str, media_type: str, size: int, pieces: AsyncIterable[bytes]) -> "Answer":
-        """Post a body piece by piece, as fast as it is taken; an answer that comes earlier ends it.
+        """Post a body of `size` bytes as fast as it is taken, as `post` does; an answer that comes earlier ends it.
 
-        Args:
-            path: Under the base URL.
-            media_type: Of the body.
-            size: Of the body, in bytes.
-            pieces: The body; read again from its beginning when a kept connection was closed meanwhile.
-
-        Raises:
-            ProviderDown: As `post`.
-            ProviderTimeout: As `post`; the first byte is waited for from the last piece on.
-
+        The pieces are read again when a kept connection was closed meanwhile. The first byte of the answer is waited
+        for from the last piece on.
         """
         return await self._send(self._lines(path, media_type, "*/*") % size, pieces)
 

@@ -1,11 +1,10 @@
 """What reading one document may take of the machine."""
 
-from msgspec import Struct
+from sandbox import limits
+from sandbox.limits import MIB
 
-MIB = 1 << 20
 
-
-class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+class Limits(limits.Limits, frozen=True, forbid_unknown_fields=True):
     """What the process that reads a document may take; past any of these the document cannot be read.
 
     Attributes:

@@ -1,37 +1,25 @@
 """Reads documents in a process of its own, so that no file can hurt the gateway."""
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from msgspec import Struct
 
-import documents
 from documents.document import Format, Passage
 from documents.errors import ParserDown, Unreadable
 from documents.parsing.formats import TABLES
 from documents.parsing.limits import Limits
-from documents.parsing.wire import REQUEST_BYTES, Outcome, Refusal, Request, frames
+from documents.parsing.wire import Refusal, Request, frames
+from sandbox.sandbox import Sandbox, SandboxDown
+from sandbox.wire import End
 
-# A first document also waits for the process to start: half a second idle, more on a busy machine.
-START_SECONDS = 60.0
-STOP_SECONDS = 2.0
-TRIES = 2
 # The process holds about 110 MB.
 IDLE_SECONDS = 300.0
 
-_COMMAND = (sys.executable, "-m", "documents.parsing.serve")
-
-# All the process gets of the environment: where programs and libraries are, and the language. No key, no address.
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+_MODULE = "documents.parsing.serve"
 
 _REASONS: Mapping[str, str] = {
     "time": "it takes too long to read",
@@ -39,13 +27,6 @@ _REASONS: Mapping[str, str] = {
     "size": "it has too much text; split it",
     "broken": "it is damaged",
 }
-
-
-class Serving(Struct, frozen=True):
-    """One life of the parsing process; it ends when `control` is closed, by whomever."""
-
-    process: subprocess.Popen[bytes]
-    control: socket.socket
 
 
 class Parser:
@@ -67,18 +48,14 @@ class Parser:
             idle_seconds: After which the process ends, to give its memory back.
 
         """
-        self._tokenizers = tokenizers
         self._most_passages = most_passages
         self._limits = limits
-        self._idle_seconds = idle_seconds
-        self._turn = asyncio.Lock()
-        self._serving: Serving | None = None
-        self._closed = False
+        self._sandbox = Sandbox(_MODULE, str(tokenizers.absolute()), str(idle_seconds))
 
     @property
     def pid(self) -> int | None:
         """The process id of the parsing process, None while it is not running."""
-        return self._serving.process.pid if self._serving else None
+        return self._sandbox.pid
 
     async def read(self, upload: Path, name: str, format: Format) -> tuple[Passage, ...]:  # noqa: A002 - what it is
         """Return the passages of a file; cancelling it ends the reading.
@@ -95,75 +72,25 @@ class Parser:
         """
         suffix = Path(name).suffix.lower()
         request = Request(format, suffix if suffix in TABLES else "", self._most_passages, self._limits)
-        async with self._turn:
-            for _ in range(TRIES):
-                try:
-                    with upload.open("rb") as source, tempfile.TemporaryFile() as result:
-                        if outcome := await self._ask(request, source, result):
-                            return await _passages(outcome, result)
-                except OSError as cause:
-                    raise ParserDown(cause.strerror or "") from cause
-            raise ParserDown("its process ends at once")
+        try:
+            with upload.open("rb") as source, tempfile.TemporaryFile() as result:
+                end = await self._sandbox.run(msgspec.msgpack.encode(request), source, result, self._limits)
+                return await _passages(end, result)
+        except SandboxDown as cause:
+            raise ParserDown(str(cause)) from cause
+        except OSError as cause:
+            raise ParserDown(cause.strerror or "") from cause
 
     async def aclose(self) -> None:
         """End the process and what it reads."""
-        self._closed = True
-        await self._stop()
-
-    async def _ask(self, request: Request, source: BinaryIO, result: BinaryIO) -> Outcome | None:
-        """Have a document read; None when the process ended meanwhile."""
-        if self._serving is None:
-            self._serving = self._start()
-        ours, theirs = socket.socketpair()
-        # The channel closes with this block however it ends, and with the channel ends the reading.
-        with ours:
-            ours.settimeout(0)
-            with theirs:
-                files = [source.fileno(), result.fileno(), theirs.fileno()]
-                with suppress(BrokenPipeError):
-                    socket.send_fds(self._serving.control, [msgspec.json.encode(request)], files)
-            try:
-                async with asyncio.timeout(request.limits.wall_seconds + START_SECONDS):
-                    told = await asyncio.get_running_loop().sock_recv(ours, REQUEST_BYTES)
-            except (TimeoutError, ConnectionError):
-                told = b""
-        if told:
-            return msgspec.json.decode(told, type=Outcome)
-        await self._stop()
-        return None
-
-    def _start(self) -> Serving:
-        if self._closed:
-            raise ParserDown("it is closed")
-        control, theirs = socket.socketpair()
-        control.settimeout(0)
-        with theirs:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [*_COMMAND, str(self._tokenizers.absolute()), str(self._idle_seconds)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                env=_environment(),
-                start_new_session=True,  # Ctrl-C is for the gateway, which ends it by closing its input
-            )
-        return Serving(process, control)
-
-    async def _stop(self) -> None:
-        serving, self._serving = self._serving, None
-        if serving is None:
-            return
-        serving.control.close()
-        try:
-            await asyncio.to_thread(serving.process.wait, STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            serving.process.kill()
-            await asyncio.to_thread(serving.process.wait)
+        await self._sandbox.aclose()
 
 
-async def _passages(outcome: Outcome, result: BinaryIO) -> tuple[Passage, ...]:
-    if outcome.end == "disk":
+async def _passages(end: End, result: BinaryIO) -> tuple[Passage, ...]:
+    if end == "disk":
         raise ParserDown("there is no room on the disk")
-    if outcome.end != "done":
-        raise Unreadable(_REASONS[outcome.end])
+    if end != "done":
+        raise Unreadable(_REASONS[end])
     passages: list[Passage] = []
     try:
         for frame in frames(result):
@@ -174,9 +101,3 @@ async def _passages(outcome: Outcome, result: BinaryIO) -> tuple[Passage, ...]:
     except msgspec.DecodeError as cause:
         raise Unreadable(_REASONS["broken"]) from cause
     return tuple(passages)
-
-
-def _environment() -> dict[str, str]:
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    root = Path(documents.__path__[0]).parent
-    return passed_on | {"PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"}

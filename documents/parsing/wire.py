@@ -1,8 +1,8 @@
-"""What the gateway and its parsing process say to each other, and the frames that passages come in."""
+"""What the parsing process is asked, and the frames that passages come in."""
 
 import struct
 from collections.abc import Generator, Iterable
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -12,27 +12,17 @@ from documents.parsing.limits import Limits
 
 # How many passages are encoded or decoded in one go: under 2 MB of the longest, a millisecond or two.
 ROWS_A_FRAME = 200
-REQUEST_BYTES = 4096
 
 _LENGTH = struct.Struct(">I")
 
 
 class Request(Struct, frozen=True):
-    """One document to read; its file, the file for the passages and the channel to answer on come beside it."""
+    """How to read one document."""
 
     format: Format
     suffix: str
     most_passages: int
     limits: Limits
-
-
-End = Literal["done", "time", "memory", "size", "broken", "disk"]
-
-
-class Outcome(Struct, frozen=True):
-    """How the reading ended; "done" means that the passages, or the reason for none, are in the file."""
-
-    end: End
 
 
 class Rows(Struct, frozen=True, tag="rows"):

@@ -1,7 +1,9 @@
 """Origins as browsers send them, and as the setting lists them (RFC 6454, 6.2)."""
 
+import re
 from urllib.parse import urlsplit
 
+HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -24,7 +26,7 @@ def host_of(origin: str) -> str:
     host = parts.hostname or ""
     shown = f"[{host}]" if ":" in host else host
     written = f"{parts.scheme}://{shown}" + ("" if port is None else f":{port}")
-    if not host or written != origin or not origin.isascii() or not origin.isprintable():
+    if not HOST.fullmatch(shown) or written != origin:
         raise OriginWrong(origin)
     if parts.scheme not in DEFAULT_PORTS or port in {0, DEFAULT_PORTS[parts.scheme]}:
         raise OriginWrong(origin)

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.http11 import Request
 
 ROUTE = "/realtime/ws"
 MOST_MESSAGE_BYTES = 1_000_000  # larger ones close 1009
@@ -16,6 +17,7 @@ CLOSE_WITHIN_S = 2.0  # for the other end to answer a close
 TOO_BIG = 1009
 RESTARTING = 1012
 NOT_TEXT = 1007
+SWITCHING = 101
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -50,7 +52,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().data_received(piece)
         if self._inbox and not self.transport.is_closing():
             self.transport.pause_reading()
-            self._go_on()
+        self._go_on()
 
     def _go_on(self) -> None:
         """Read on: what is here already first, and nothing while the other end does not read."""
@@ -78,6 +80,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         elif self.close_sent and not self.disconnected:
             self.read_paused = False
             self._go_on()
+
+    def handle_connect(self, event: Request) -> None:
+        """Begin, if this is a handshake."""
+        if self.conn.accept(event).status_code == SWITCHING:
+            super().handle_connect(event)
 
     def handle_text(self, event: Frame) -> None:
         """Take a text, or its first fragment."""

@@ -2,33 +2,41 @@
 
 from asyncio import CancelledError
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
 
-from accounts.errors import AccountError
 from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
 from agents import PIPELINES, Pipeline
-from agents.errors import AgentError
 from agents.messages import Done, Task
 from agents.providers.models import Models
-from documents.errors import DocumentError
 from metering.ledger import Admission
 from metering.meter import Meter
 from metering.middleware import Receive, Scope, Send
 from metering.prometheus import Metrics
-from metering.receipt import RequestStatus
+from metering.receipt import Receipt
 from pricing_tables.model import Model
-from router.auth import Authenticator, Principal, address_of, refuse_admin
-from router.decoding import ClientGone, decode, read_body, require_json
+from router.auth import Authenticator, Principal
+from router.decoding import decode, read_body, require_json
 from router.departure import Departure
-from router.errors import Refused, log_unforeseen
+from router.errors import Refused
 from router.framing import Framing
 from router.line import line_of
 from router.menu import Choice, Menu
+from router.metered import (
+    FORESEEN,
+    STOPPING,
+    admitted,
+    caller_of,
+    check_scopes,
+    end_unforeseen,
+    require_post,
+    settle_without_answer,
+    write_whole,
+)
 from router.order import Order
 from router.projects import ProjectChoice
 from router.readings import Readings
@@ -36,13 +44,10 @@ from router.replays import Keeper, Replays
 from router.requests import CompletionRequest, check
 from router.turnstile import Turnstile
 from router.writer import Writer
-from storage.errors import StorageError
 
 ROUTE = "/completion"
 SURFACE = "completion"
 MOST_BODY_BYTES = 1_000_000
-FORESEEN = (Refused, AgentError, AccountError, DocumentError, StorageError)
-STOPPING = Refused("overloaded", retry_after=1)
 
 
 class Completion:
@@ -92,36 +97,25 @@ class Completion:
         try:
             await self._serve(scope, receive, writer, meter)
         except Exception as error:  # noqa: BLE001 - the last boundary: an unforeseen error must not leak either
-            log_unforeseen(error, meter.request_id)
-            await _settle_without_answer(meter, "error")
-            if not writer.started:
-                await writer.refuse(error)
+            await end_unforeseen(error, writer, meter)
 
     async def _serve(self, scope: Scope, receive: Receive, writer: Writer, meter: Meter) -> None:
-        try:
-            order = await self._admit(scope, receive, meter)
-        except ClientGone:
-            return
-        except FORESEEN as error:
-            await writer.refuse(error)
-            return
-        if isinstance(order, Stored):
-            await writer.replay(order)
+        order = await admitted(self._admit(scope, receive, meter), writer)
+        if order is None:
             return
         writer.holds(order.hold)
         try:
             if order.task.stream:
                 await self._stream(order, scope, writer, meter)
             else:
-                await self._whole(order, scope, writer, meter)
+                await write_whole(self._collected(order), order.keeper, scope, writer, meter)
         finally:
             await order.end(meter)
 
     async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Order | Stored:
-        if scope["method"] != "POST":
-            raise Refused("method_not_allowed", headers={"Allow": "POST"})
+        require_post(scope)
         headers = scope["headers"]
-        principal = await self._caller(scope)
+        principal = await caller_of(self._authenticator, scope)
         require_json(headers)
         body = await read_body(receive, headers, MOST_BODY_BYTES)
         request = decode(self._decoder, body)
@@ -129,7 +123,7 @@ class Completion:
         agent = request.agent_name()
         pipeline = _pipeline(agent)
         choice = self._menu.choose(request.model)
-        _check_scopes(principal, choice, agent)
+        check_scopes(principal, (choice.asked.name, choice.shown), agent, SURFACE)
         project_id = await self._projects.of(request, principal)
         named = request.project_id is not None
         documents = await self._readings.scope(project_id, request.sources) if named else None
@@ -154,14 +148,6 @@ class Completion:
         order = Order(task, pipeline, framing, models, hold, keeper)
         reading = None if documents is None else self._readings.open(documents, models, meter)
         return order if reading is None else order.that_reads(reading, framing)
-
-    async def _caller(self, scope: Scope) -> Principal:
-        headers = scope["headers"]
-        principal = self._authenticator.known(headers)
-        if principal is None:
-            principal = await self._authenticator.principal(headers, address_of(scope["client"]))
-        refuse_admin(principal, headers)
-        return principal
 
     async def _let_in(self, admission: Admission, task: Task, meter: Meter, keeper: Keeper | None) -> Hold | None:
         try:
@@ -196,31 +182,15 @@ class Completion:
             framing = self._framings[model, agent] = Framing(model, agent)
         return framing
 
-    async def _whole(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
-        """Collect the stream, settle, then write one JSON body."""
+    async def _collected(self, order: Order) -> Callable[[Receipt], bytes]:
+        """Collect the stream into one body."""
         pieces: list[str] = []
-        client = Departure(line_of(scope))
-        try:
-            async with client, aclosing(order.events()) as events:
-                async for event in events:
-                    if not isinstance(event, Done):
-                        pieces += event.pieces
-            if client.gone:
-                await _settle_without_answer(meter, "client_gone")
-                return
-            text = "".join(pieces)
-            order.framing.before_body()
-            if order.keeper is not None:
-                order.keeper.keep(meter, writer.kept_headers, partial(order.framing.body, text, order.turns))
-            receipt = await meter.settle("ok")
-        except FORESEEN as error:
-            await _settle_without_answer(meter, "error")
-            await writer.refuse(error)
-        except CancelledError:
-            await _settle_without_answer(meter, "error")
-            await writer.refuse(STOPPING)
-        else:
-            await writer.body(order.framing.body(text, order.turns, receipt), receipt)
+        async with aclosing(order.events()) as events:
+            async for event in events:
+                if not isinstance(event, Done):
+                    pieces += event.pieces
+        order.framing.before_body()
+        return partial(order.framing.body, "".join(pieces), order.turns)
 
     async def _stream(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
         """Write whole events as they come; settle, then write the last one."""
@@ -233,17 +203,18 @@ class Completion:
                         if not isinstance(event, Done):
                             await writer.pieces(order.framing, event.pieces, kept)
             except FORESEEN as failure:
-                error = failure
+                # Its traceback holds this frame and all that came of the answer: they would wait for the collector.
+                error = failure.with_traceback(None)
             except CancelledError:
                 if client.gone:
                     raise
                 # The server is stopping: the stream ends with an error event, not with a cut.
                 error = STOPPING
         if client.gone:
-            await _settle_without_answer(meter, "client_gone")
+            await settle_without_answer(meter, "client_gone")
             return
         if error is not None and not writer.started:
-            await _settle_without_answer(meter, "error")
+            await settle_without_answer(meter, "error")
             await writer.refuse(error)
             return
         await writer.last(order.framing, order.turns, error, order.keeper)
@@ -254,16 +225,3 @@ def _pipeline(agent: str) -> Pipeline:
     if pipeline is None:
         raise Refused("agent_not_found", "« agent » doit être V1 ou V2", param="agent")
     return pipeline
-
-
-def _check_scopes(principal: Principal, choice: Choice, agent: str) -> None:
-    lacking = principal.scopes.refusal((choice.asked.name, choice.shown), agent, SURFACE)
-    if lacking is not None:
-        raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
-
-
-async def _settle_without_answer(meter: Meter, status: RequestStatus) -> None:
-    """Settle a request that gets no receipt; a book that cannot take the row now keeps it queued."""
-    if meter.is_open:
-        with suppress(StorageError):
-            await meter.settle(status)

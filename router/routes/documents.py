@@ -19,16 +19,17 @@ from router.auth import Principal
 from router.bodies import page_limit
 from router.decoding import decode, is_json
 from router.errors import Refused
+from router.forms import FILE, MOST_FORM_BYTES, Field, boundary_of, read_form
 from router.library import Holdings
 from router.projects import ProjectChoice
-from router.uploads import Intake, boundary_of, read_form
+from router.uploads import MOST_NAME_BYTES, Intake
 
 PATH = "/projects/{project_id:str}/documents"
 TAGS = ["documents"]
 SURFACE = "documents"
 MOST_JSON_BYTES = 4_000_000  # it is held whole, where a file is not
 PIECE_BYTES = 64_000  # of a text, as it is kept
-MOST_FORM_BYTES = 200_000  # of a form, what is not the file
+NAME = "name"
 UNAVAILABLE = "les documents demandent un modèle d'embeddings, définissez ROUTER_LOCAL=on ou ROUTER_EMBEDDINGS_MODEL"
 SEND = "envoyez du multipart/form-data avec un fichier « file », ou du application/json avec « text »"
 FORM: dict[str, Any] = {
@@ -93,8 +94,9 @@ async def upload_document(request: Request[Principal, Any, Any], project_id: Fro
     caller = request.user
     with holdings.places.taken(own):
         async with holdings.documents.upload(own) as upload:
-            intake = Intake(upload, holdings.most_bytes)
-            await _take_in(request, intake)
+            name = Field(NAME, MOST_NAME_BYTES)
+            intake = Intake(upload, holdings.most_bytes, name)
+            await _take_in(request, intake, name)
             found = await intake.end()
             document = await upload.finish(name=intake.name, format=found, subject=caller.subject, key_id=caller.key_id)
     return DocumentRow(**_fields(document))
@@ -161,7 +163,7 @@ def _holdings(request: Request[Principal, Any, Any]) -> Holdings:
     return request.app.state.documents
 
 
-async def _take_in(request: Request[Principal, Any, Any], intake: Intake) -> None:
+async def _take_in(request: Request[Principal, Any, Any], intake: Intake, name: Field) -> None:
     """Take in the body, a form or JSON.
 
     Raises:
@@ -181,7 +183,7 @@ async def _take_in(request: Request[Principal, Any, Any], intake: Intake) -> Non
     boundary = boundary_of(content_type)
     if boundary is None:
         raise Refused("unsupported_media_type", SEND, param="Content-Type", source="header")
-    await read_form(arriving(receive, headers, most + MOST_FORM_BYTES), boundary, intake)
+    await read_form(arriving(receive, headers, most + MOST_FORM_BYTES), boundary, {FILE: intake, NAME: name})
 
 
 def _named_text(chunks: list[bytes]) -> tuple[str, bytes]:

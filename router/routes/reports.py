@@ -9,9 +9,10 @@ from litestar.response import Stream
 from msgspec import Struct
 from msgspec.structs import replace
 
-from metering.question import CARBON, EURO, SPLIT_EURO
+from metering.question import CARBON, EURO, SECONDS, SPLIT_EURO
 from metering.reports import Reports
 from router.framing import answers, as_json
+from router.report_audio import SpeechesResult, TranscriptionsResult, speeches, transcriptions
 from router.report_export import written
 from router.report_pages import (
     CompletionsResult,
@@ -45,7 +46,6 @@ COSTS = Form(
 )
 EXPORT = Form(limits=USAGE_LIMITS, lists=FILTERS, groups=EMISSIONS.groups, switches=frozenset({"format"}))
 MEDIA = {"csv": "text/csv; charset=utf-8; header=present", "json": "application/json"}
-OTHER_PATHS = [f"/v1/organization/usage/{kind}" for kind in ("audio_transcriptions", "audio_speeches")]
 Asking = Request[Any, Any, Any]
 
 
@@ -57,7 +57,8 @@ Asking = Request[Any, Any, Any]
 async def completions_usage(request: Asking) -> Response[bytes]:
     """Tokens and requests of language models, by bucket; batches are not offered, so `batch=true` has none.
 
-    What was asked of an embeddings model, such as to take in a document, is in the report of embeddings.
+    What was asked of an embeddings model, such as to take in a document, is in the report of embeddings. What was asked
+    of one that hears or speaks is in theirs, but for requests that end with a language model, as minutes do.
     """
     query = asked(request.scope["query_string"], COMPLETIONS)
     batch = query.switches.get("batch", "false")
@@ -66,7 +67,7 @@ async def completions_usage(request: Asking) -> Response[bytes]:
     if batch == "true":
         return _written(nothing(query))
     reports: Reports = request.app.state.reports
-    question = replace(query.question, not_models=request.app.state.embeddings_models)
+    question = replace(query.question, not_models=request.app.state.chatless_models)
     return _written(completions(query, await reports.lines(question)))
 
 
@@ -87,10 +88,31 @@ async def embeddings_usage(request: Asking) -> Response[bytes]:
     return _written(embeddings(query, await reports.lines(replace(query.question, models=models))))
 
 
-@get(OTHER_PATHS, tags=["reports"], responses=answers(Page[CompletionsResult]))
-async def other_usage(request: Asking) -> Response[bytes]:
-    """Usage of what is not offered yet: every bucket is empty."""
-    return _written(nothing(asked(request.scope["query_string"], OTHERS)))
+@get(
+    "/v1/organization/usage/audio_transcriptions",
+    tags=["reports"],
+    responses=answers(Page[TranscriptionsResult]),
+)
+async def transcriptions_usage(request: Asking) -> Response[bytes]:
+    """Seconds of audio that were heard, by bucket; each part of a recording is a model request of its own.
+
+    A model is the one that a request asked for, which for a spoken conversation is the one that answers.
+    """
+    query = asked(request.scope["query_string"], OTHERS)
+    reports: Reports = request.app.state.reports
+    return _written(transcriptions(query, await reports.lines(with_amounts(query.question, SECONDS))))
+
+
+@get(
+    "/v1/organization/usage/audio_speeches",
+    tags=["reports"],
+    responses=answers(Page[SpeechesResult]),
+)
+async def speeches_usage(request: Asking) -> Response[bytes]:
+    """Characters that were spoken, by bucket; as in the usage of audio transcriptions."""
+    query = asked(request.scope["query_string"], OTHERS)
+    reports: Reports = request.app.state.reports
+    return _written(speeches(query, await reports.lines(query.question)))
 
 
 @get("/v1/organization/costs", tags=["reports"], responses=answers(Page[CostsResult]))
@@ -149,4 +171,4 @@ def _written(page: Struct) -> Response[bytes]:
     return Response(as_json(page), media_type="application/json")
 
 
-ROUTES = (completions_usage, embeddings_usage, other_usage, spending, emissions_usage, export)
+ROUTES = (completions_usage, embeddings_usage, transcriptions_usage, speeches_usage, spending, emissions_usage, export)

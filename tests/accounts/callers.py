@@ -86,6 +86,7 @@ ROWS: dict[str, Row] = {
     "GET /models": OWN,
     "GET /agents": OWN,
     "GET /auth/verify": OWN,
+    "GET /transcription/supported-formats": OWN,
     "GET /openapi.json": OWN,
     # What anybody may ask (C-9); in development a token too.
     "HEAD /": OPEN,

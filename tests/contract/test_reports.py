@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -12,7 +13,7 @@ from msgspec import structs
 from accounts.gate.clerk import Clerk
 from metering.ledger import Entry
 from metering.ledger_reader import LedgerReader
-from metering.question import CARBON, EURO, Question
+from metering.question import CARBON, EURO, SECONDS, Question
 from metering.reports import Reports
 from tests.contract.databases import opened, writing
 from tests.unit.metering.samples import NOON, entry
@@ -76,8 +77,57 @@ async def test_book_is_read_in_the_order_it_was_written(url):
     assert {line.key_id for line in lines} == {None, "key_1"}
 
 
+def answered(one: Entry, by: str | None = None) -> Entry:
+    """Return the entry as one that `by` answered in the end, or the model that was asked."""
+    return structs.replace(one, receipt=structs.replace(one.receipt, resolved_model=by or one.admission.model))
+
+
+def sounding(one: Entry, seconds: str | None, characters: int | None) -> Entry:
+    """Return the entry as one whose calls each heard or spoke so much."""
+    heard = None if seconds is None else Decimal(seconds)
+    calls = tuple(structs.replace(call, audio_s=heard, characters=characters) for call in one.receipt.calls)
+    return structs.replace(one, receipt=structs.replace(one.receipt, calls=calls))
+
+
+async def test_what_was_heard_and_spoken_adds_up_to_the_digit(url):
+    booked = [sounding(entry(f"h{n}", model="whisper-1", minutes=n, calls=2), "0.0000625", None) for n in range(40)]
+    booked += [sounding(entry(f"s{n}", model="tts-1", minutes=n), None, 7) for n in range(40)]
+    booked += [entry(f"c{n}", minutes=n) for n in range(5)]
+    async with writing(url, Clerk("me", lists_open=False)) as writer:
+        await asyncio.gather(*(writer.submit(one, durable=True) for one in booked))
+    async with opened(url) as database:
+        reports = Reports(database)
+        for cut in (timedelta(0), timedelta(minutes=17)):  # from sums of hours, and from entries
+            question = Question(
+                start=NOON - timedelta(hours=1) + cut, end=NOON + timedelta(days=1, minutes=5), amounts=SECONDS
+            )
+
+            lines = await reports.lines(structs.replace(question, by=("model",)))
+
+            told = {line.group[0]: (line.sums.heard, line.sums.audio_s, line.sums.spoken) for line in lines}
+            assert told["whisper-1"] == (80, 80 * Decimal("0.0000625"), 0)
+            assert told["tts-1"] == (0, None, 40)
+            assert {line.group[0]: line.sums.characters for line in lines}["tts-1"] == 280
+            assert told["gpt-4o"] == (0, None, 0)
+
+
+async def test_what_ends_with_another_model_is_not_left_out_with_the_one_that_was_asked(url):
+    booked = [answered(entry("minutes", model="whisper-1"), "gpt-4o"), answered(entry("plain", model="whisper-1"))]
+    async with writing(url, Clerk("me", lists_open=False)) as writer:
+        await asyncio.gather(*(writer.submit(one, durable=True) for one in booked))
+    async with opened(url) as database:
+        for width in ("1m", "1h"):  # from entries, and from sums of hours
+            question = Question(
+                start=NOON, end=NOON + timedelta(hours=1), width=width, not_models=("whisper-1", "tts-1")
+            )
+
+            (line,) = await Reports(database).lines(question)
+
+            assert line.sums.requests == 1
+
+
 async def test_reports_of_some_models_and_of_all_others_add_up_to_the_whole(url):
-    booked = [entry(f"r{n}", model="mistral-embed" if n % 3 else "gpt-4o", minutes=n) for n in range(60)]
+    booked = [answered(entry(f"r{n}", model="mistral-embed" if n % 3 else "gpt-4o", minutes=n)) for n in range(60)]
     async with writing(url, Clerk("me", lists_open=False)) as writer:
         await asyncio.gather(*(writer.submit(one, durable=True) for one in booked))
     async with opened(url) as database:

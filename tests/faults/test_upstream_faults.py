@@ -19,6 +19,7 @@ from tests.wire import Answer, posting, read
 
 MOST_CALLS = 3
 MOST_MEMORY_MB = 200
+BOMBS = 20  # each that stays takes more than a MB
 TOLD_WAITS = {"s429_seconds": 1, "s429_long": 120, "s429_year": 3600, "s429_date": 3600}
 CASES = pytest.mark.parametrize(
     ("scenario", "stream"), PROMISES, ids=[f"{name}-{'stream' if stream else 'json'}" for name, stream in PROMISES]
@@ -180,12 +181,35 @@ def test_log_has_no_trace_of_it(told: dict[tuple[str, bool], Told], gateway: Gat
 
 def test_memory_stays_bounded_under_bombs(told: dict[tuple[str, bool], Told], gateway: Gateway) -> None:
     assert len(told) == len(PROMISES)
-    assert gateway.process is not None
 
-    status = Path(f"/proc/{gateway.process.pid}/status").read_text()
-    most_mb = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
+    most_mb = memory_mb(gateway, "VmHWM")
+
     figure(f"most memory of the gateway: {most_mb:.0f} MB after 200 MB bodies, lines and inflated zeros")
     assert most_mb < MOST_MEMORY_MB
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+@pytest.mark.parametrize("scenario", sorted(HEAVY))
+def test_bomb_that_was_refused_leaves_nothing_in_memory(
+    told: dict[tuple[str, bool], Told], gateway: Gateway, scenario: str, stream
+) -> None:
+    assert len(told) == len(PROMISES)
+    client = Client(gateway, gateway.token())
+    before_mb = memory_mb(gateway, "VmRSS")
+
+    for _ in range(BOMBS):
+        with posting(client, 60, message="again", model=scenario, stream=stream) as wire:
+            read(wire)
+
+    grown_mb = memory_mb(gateway, "VmRSS") - before_mb
+    figure(f"{BOMBS} times {scenario} again: {grown_mb:.1f} MB more")
+    assert grown_mb < BOMBS
+
+
+def memory_mb(gateway: Gateway, line: str) -> float:
+    assert gateway.process is not None
+    status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+    return int(re.findall(rf"{line}:\s+(\d+)", status)[0]) / 1024
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])

@@ -7,6 +7,7 @@ import pytest
 from tests.admin import ADMIN_KEY, BUDGETS, Admin
 from tests.gateway import SECRET, Gateway, vendors
 from tests.http.accounts import Administrator, admin_key
+from tests.http.sitting import boardroom_files
 from tests.upstream import Upstream
 
 
@@ -43,3 +44,21 @@ def treasurer(budgeted: Gateway) -> Iterator[Admin]:
     yield treasurer
     for budget in treasurer.listed(limit=100):
         treasurer.call("DELETE", f"{BUDGETS}/{budget['id']}")
+
+
+@pytest.fixture(scope="session")
+def ears() -> Iterator[Upstream]:
+    """A vendor that nobody but meetings asks: what it hears is told by the meeting of each test."""
+    with Upstream() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def boardroom(gateway_with: Callable[..., Gateway], ears: Upstream) -> Gateway:
+    """A gateway whose meetings are heard in parts of seconds."""
+    return gateway_with(boardroom_files(ears), **vendors(ears), ROUTER_MEETING_MODEL="short-ears")
+
+
+@pytest.fixture(scope="session")
+def chair(boardroom: Gateway) -> Administrator:
+    return Administrator(boardroom, admin_key(boardroom))

@@ -126,6 +126,17 @@ def test_dot_env_is_checked_as_the_environment_is(tmp_path: Path) -> None:
     assert "ROUTER_PRT" in refusal(tmp_path, {".env": "ROUTER_PRT=7860\n"})
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the kernel does not tell what a process has loaded")
+def test_first_start_keeps_nothing_of_what_makes_the_database(gateway_with: Callable[..., Gateway]) -> None:
+    gateway = gateway_with()
+    assert gateway.process is not None
+
+    loaded = Path(f"/proc/{gateway.process.pid}/maps").read_text()
+
+    assert "_sqlite3" in loaded
+    assert "sqlalchemy" not in loaded
+
+
 # C-2
 def test_help_answers_within_a_second(tmp_path: Path) -> None:
     env = environment(tmp_path)

@@ -7,25 +7,36 @@ from hypothesis import strategies as st
 from msgspec import UNSET, structs
 
 from metering.ledger import Entry
-from metering.question import CARBON, EVER, FOREVER, SPLIT_EURO, Question
+from metering.question import CARBON, EVER, FOREVER, SECONDS, SPLIT_EURO, Question
 from metering.receipt import CallRow, Rate
 from tests.unit.metering.samples import CALL, NOON, entry
 
 COLUMNS = ("project_id", "key_id", "subject", "model", "resolved_model", "method", "basis", "zone", "exchange")
-AMOUNTS = SPLIT_EURO + CARBON
+AMOUNTS = SPLIT_EURO + CARBON + SECONDS
 MODELS = ("gpt-4o", "mistral-large-latest")
 SPAN_MINUTES = 3 * 24 * 60
 
 EUROS = st.decimals(min_value=0, max_value=10**9, places=18)
 KILOGRAMS = st.none() | st.floats(min_value=0, max_value=1e9).map(lambda kg: Decimal(repr(kg)))
 CALLS = st.builds(
-    lambda model, basis, zone, read, made, kg: structs.replace(
-        CALL, model=model, basis=basis, zone=zone, input_eur=read, output_eur=made, kg=kg, cost_eur=read + made
+    lambda model, basis, zone, read, made, kg, heard, spoken: structs.replace(
+        CALL,
+        model=model,
+        basis=basis,
+        zone=zone,
+        input_eur=read,
+        output_eur=made,
+        kg=kg,
+        cost_eur=read + made,
+        audio_s=heard,
+        characters=spoken,
     ),
     st.sampled_from(MODELS),
     st.sampled_from(["ecologits", "parameters", "unknown"]),
     st.sampled_from([None, "FRA", "USA"]),
     *(EUROS, EUROS, KILOGRAMS),
+    st.none() | st.integers(0, 16_000 * 14_400).map(lambda frames: Decimal(frames) / 16_000),
+    st.none() | st.integers(0, 100_000),
 )
 # On the hour, a microsecond beside it, and anywhere.
 MOMENTS = st.builds(
@@ -82,6 +93,7 @@ def questions(draw: st.DrawFn) -> Question:
         keys=draw(some(("key_1", "key_2"))),
         subjects=draw(some(("ann", "bob"))),
         models=draw(some(MODELS)),
+        not_models=draw(some(MODELS)),
     )
 
 

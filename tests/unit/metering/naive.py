@@ -51,6 +51,10 @@ def of_calls(calls: list[sqlite3.Row]) -> dict[str, Any]:
         "cached": sum(call["cache_read"] for call in calls),
         "input_eur": sum(Fraction(call["input_eur"]) for call in calls) if alone else None,
         "output_eur": sum(Fraction(call["output_eur"]) for call in calls) if alone else None,
+        "heard": sum(call["audio_s"] is not None for call in calls),
+        "spoken": sum(call["characters"] is not None for call in calls),
+        "audio_s": known([call["audio_s"] for call in calls]),
+        "characters": known([call["characters"] for call in calls]),
     }
 
 
@@ -58,7 +62,9 @@ def asked(row: dict[str, Any], question: Question) -> bool:
     filters = {"project_id": question.projects, "key_id": question.keys}
     filters |= {"subject": question.subjects, "model": question.models}
     within = iso(question.start) <= row["opened_at"] < iso(question.end)
-    return within and all(wanted is None or row[column] in wanted for column, wanted in filters.items())
+    left_out = question.not_models or ()
+    kept = row["model"] not in left_out or (row["resolved_model"] or left_out[0]) not in left_out
+    return within and kept and all(wanted is None or row[column] in wanted for column, wanted in filters.items())
 
 
 def summed(rows: list[dict[str, Any]], question: Question) -> dict[str, Any]:
@@ -73,6 +79,9 @@ def summed(rows: list[dict[str, Any]], question: Question) -> dict[str, Any]:
         "energy_known": sum(row["energy_kwh"] is not None for row in rows),
         "embodied_known": sum(row["embodied_kg"] is not None for row in rows),
         "water_known": sum(row["water_liters"] is not None for row in rows),
+        "heard": sum(row["heard"] for row in rows),
+        "spoken": sum(row["spoken"] for row in rows),
+        "characters": known([row["characters"] for row in rows]),
         "input_tokens": known([row["input_tokens"] for row in rows]),
         "output_tokens": known([row["output_tokens"] for row in rows]),
         "cached_tokens": known([None if row["input_tokens"] is None else row["cached"] for row in rows]),
@@ -86,7 +95,7 @@ def known(figures: list[Any]) -> int | Fraction | None:
 
 
 def is_amount(name: str) -> bool:
-    return name.endswith(("_eur", "_kg", "_kwh", "_liters"))
+    return name.endswith(("_eur", "_kg", "_kwh", "_liters", "audio_s"))
 
 
 def iso(time: datetime) -> str:

@@ -39,8 +39,8 @@ def price(start=date.min, currency="EUR", source="test", retrieved=TODAY, **rate
     return Price(effective_from=start, currency=currency, source=source, retrieved=retrieved, **figures)
 
 
-def cost_of(model, usage, day=TODAY, audio_s=0.0):
-    return compile_tariff(model, load_rates()).cost(usage, day, audio_s)
+def cost_of(model, usage, day=TODAY):
+    return compile_tariff(model, load_rates()).cost(usage, day)
 
 
 def rows_by_name():
@@ -166,11 +166,24 @@ def test_reasoning_and_audio_tokens_cost_as_the_others_do():
     assert (cost.input, cost.output) == (2, 6)
 
 
-@pytest.mark.parametrize(("seconds", "euros"), [(60.0, "0.0035"), (0.1, "0.000005833333333333"), (0.0, "0"), (-1, "0")])
+def test_audio_tokens_cost_their_own_price_where_there_is_one_in_every_tier():
+    tier = Tier(input_tokens_above=1_000_000, input=Decimal(5), output=Decimal(7))
+    model = priced(price(input="2", output="3", audio_input="6", audio_output="12", tiers=(tier,)))
+
+    below = cost_of(model, Usage(audio_input=500_000, input_uncached=500_000, audio_output=1, output_visible=1))
+    above = cost_of(model, Usage(audio_input=1_000_000, input_uncached=1_000_000, audio_output=1_000_000))
+
+    assert (below.input, below.output) == (4, Decimal("0.000015"))
+    assert (above.input, above.output) == (11, 12)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "euros"), [("60", "0.0035"), ("0.1", "0.000005833333333333"), ("0", "0"), ("-1", "0"), (None, "0")]
+)
 def test_audio_by_the_minute_is_added_to_the_input(seconds, euros):
     model = priced(price(input="0.088", output="0.35", audio_minute="0.0035"))
 
-    cost = cost_of(model, Usage(input_uncached=1_000_000), audio_s=seconds)
+    cost = cost_of(model, Usage(input_uncached=1_000_000, audio_s=seconds and Decimal(seconds)))
 
     assert cost.input == Decimal(euros) + Decimal("0.088")
 
@@ -178,16 +191,41 @@ def test_audio_by_the_minute_is_added_to_the_input(seconds, euros):
 def test_audio_by_the_minute_is_converted_too():
     model = priced(price(currency="USD", input="0", output="0", audio_minute="0.006"))
 
-    cost = cost_of(model, Usage(), audio_s=90.0)
+    cost = cost_of(model, Usage(audio_s=Decimal(90)))
 
     with localcontext(prec=50):
         assert cost.input == (Decimal("0.009") / Decimal("1.1172")).quantize(Decimal("1e-18"))
 
 
-def test_seconds_cost_nothing_where_audio_is_priced_by_tokens():
-    cost = cost_of(CATALOGUE.find("gpt-4o"), Usage(), audio_s=60.0)
+@pytest.mark.parametrize("name", ["gpt-4o", "gpt-4o-transcribe", "gpt-4o-mini-tts"])
+def test_seconds_and_characters_cost_nothing_where_sound_is_priced_by_tokens(name):
+    cost = cost_of(CATALOGUE.find(name), Usage(audio_s=Decimal(60), characters=1000))
 
     assert cost.total == 0
+
+
+# A minute and a thousand characters at the vendors' prices, by hand; USD at 1.1172 for one euro.
+@pytest.mark.parametrize(
+    ("name", "usage", "dollars", "euros"),
+    [
+        ("whisper-1", Usage(audio_s=Decimal(60)), "0.006", None),
+        ("voxtral", Usage(audio_s=Decimal(60)), None, "0.0026"),
+        ("gpt-4o-transcribe", Usage(audio_input=600, output_visible=200), "0.0056", None),
+        ("gpt-4o-mini-transcribe", Usage(audio_input=600, output_visible=200), "0.0028", None),
+        ("tts-1", Usage(characters=1000), "0.015", None),
+        ("voxtral-tts", Usage(characters=1000), None, "0.01"),
+        ("gpt-4o-mini-tts", Usage(input_uncached=250, audio_output=1250), "0.01515", None),
+        ("whisper-base", Usage(audio_s=Decimal(60)), None, "0"),
+        ("pico", Usage(characters=1000), None, "0"),
+    ],
+)
+def test_audio_costs_what_its_vendor_publishes(name, usage, dollars, euros):
+    cost = cost_of(CATALOGUE.find(name), usage)
+
+    with localcontext(prec=50):
+        wanted = Decimal(euros) if dollars is None else Decimal(dollars) / Decimal("1.1172")
+        assert abs(cost.total - wanted) <= Decimal("1e-18")
+    assert (cost.exchange is None) == (dollars is None)
 
 
 def test_a_later_row_does_not_reprice_an_earlier_day():

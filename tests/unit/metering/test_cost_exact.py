@@ -18,6 +18,7 @@ from pricing_tables.model import CarbonUnknown, Model, Price
 TODAY = date(2026, 11, 21)
 CATALOGUE = load_catalogue(local_watts=65.0)
 TOKENS = st.integers(0, MOST_TOKENS)
+FRAMES = st.integers(0, 16_000 * 14_400)
 
 
 def priced(currency, figure):
@@ -50,10 +51,15 @@ def test_a_tie_goes_to_the_even_digit(tokens, quanta):
 def exact(model, usage, per_euro):
     row = model.prices[-1]
     cached = row.input if row.cached_input_factor is None else row.input * row.cached_input_factor
-    read = Fraction(row.input) * (usage.input_uncached + usage.cache_write + usage.audio_input)
+    read = Fraction(row.input) * (usage.input_uncached + usage.cache_write)
+    read += Fraction(row.input if row.audio_input is None else row.audio_input) * usage.audio_input
     read += Fraction(cached if row.cached_input is None else row.cached_input) * usage.cache_read
+    read += Fraction(row.characters or 0) * (usage.characters or 0)
+    read += Fraction(row.audio_minute or 0) * Fraction(usage.audio_s or 0) / 60 * 1_000_000
+    made = Fraction(row.output) * (usage.output_visible + usage.reasoning)
+    made += Fraction(row.output if row.audio_output is None else row.audio_output) * usage.audio_output
     divisor = 1_000_000 * Fraction(per_euro)
-    return read / divisor, Fraction(row.output) * usage.output_tokens / divisor
+    return read / divisor, made / divisor
 
 
 @given(
@@ -66,6 +72,9 @@ def exact(model, usage, per_euro):
         output_visible=TOKENS,
         reasoning=TOKENS,
         audio_input=TOKENS,
+        audio_output=TOKENS,
+        audio_s=st.none() | FRAMES.map(lambda frames: Decimal(frames) / 16_000),
+        characters=st.none() | st.integers(0, 10_000_000),
     ),
     digits=st.integers(1, 28),
 )

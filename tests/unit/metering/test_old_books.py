@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from metering.ledger import Entry
 from metering.question import EVER, FOREVER, Question
@@ -46,6 +47,12 @@ def move(source: Path, target: Path) -> None:
         connection.commit()
 
 
+def without_audio(one: Entry) -> Entry:
+    """Return the entry as it could be before anybody heard or spoke."""
+    calls = tuple(structs.replace(call, audio_s=None, characters=None) for call in one.receipt.calls)
+    return structs.replace(one, receipt=structs.replace(one.receipt, calls=calls))
+
+
 def told_by(folder: Path) -> object:
     return told(asyncio.run(Reports(Sqlite(folder / "router.db")).lines(EVERYTHING)), EVERYTHING)
 
@@ -67,7 +74,7 @@ def test_book_of_the_first_release_is_reported_like_any_other(folder, tmp_path_f
 def test_hours_summed_afterwards_are_the_sums_of_the_book(tmp_path_factory, entries: list[Entry]):
     folder = tmp_path_factory.mktemp("book")
     upgrade(f"sqlite:///{folder}/router.db")
-    asyncio.run(kept(folder, *named(entries)))
+    asyncio.run(kept(folder, *map(without_audio, named(entries))))
 
     with engine(folder / "router.db").begin() as connection:
         connection.exec_driver_sql("DELETE FROM usage_hours")

@@ -1,5 +1,6 @@
 import asyncio
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,18 @@ async def test_a_megabyte_meant_to_hurt_is_counted_while_the_loop_stays_free(tok
 
     assert counting.result().source == "tokenizer"
     assert max(gaps) < 0.25
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+async def test_a_loaded_vocabulary_keeps_nothing_of_its_file(tokens, tokenizer):
+    tracemalloc.start()
+
+    await tokens.count(tokenizer, ["load the vocabulary"])
+
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept_bytes < 1_000_000
 
 
 @pytest.mark.anyio

@@ -48,6 +48,35 @@ def test_embeddings_models_generate_nothing_and_only_the_embedded_one_has_a_carb
     assert [model.carbon for model in models] == [CarbonUnknown()] * 3 + [ByPower(65.0)]
 
 
+# Literal figures: USD from the vendor's pages and genai-prices 0.2.3, EUR from Mistral's own price file.
+def test_audio_models_have_the_published_prices_and_limits():
+    models = [model for model in load_catalogue(local_watts=65.0) if model.kind in {"transcription", "speech"}]
+
+    told = {
+        model.name: (
+            model.kind,
+            price.currency,
+            *map(str, (price.input, price.output, price.audio_minute, price.audio_input, price.characters)),
+            model.max_audio_s,
+            model.audio_tokens_s,
+        )
+        for model in models
+        for price in model.prices
+    }
+    assert told == {
+        "whisper-1": ("transcription", "USD", "0", "0", "0.006", "None", "None", 600, 0),
+        "gpt-4o-transcribe": ("transcription", "USD", "2.5", "10", "None", "6", "None", 300, 20),
+        "gpt-4o-mini-transcribe": ("transcription", "USD", "1.25", "5", "None", "3", "None", 300, 20),
+        "gpt-4o-mini-tts": ("speech", "USD", "0.6", "12", "None", "None", "None", None, 25),
+        "tts-1": ("speech", "USD", "0", "0", "None", "None", "15", None, 0),
+        "voxtral-mini-latest": ("transcription", "EUR", "0", "0", "0.0026", "None", "None", 600, 0),
+        "voxtral-mini-tts-latest": ("speech", "EUR", "0", "0", "None", "None", "10", None, 0),
+        "whisper-base": ("transcription", "EUR", "0", "0", "None", "None", "None", 120, 0),
+        "pico": ("speech", "EUR", "0", "0", "None", "None", "None", None, 0),
+    }
+    assert [model.carbon for model in models] == [CarbonUnknown()] * 7 + [ByPower(65.0)] * 2
+
+
 @pytest.mark.parametrize(
     ("name", "provider", "description", "context_window"),
     [

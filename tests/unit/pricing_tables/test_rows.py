@@ -116,6 +116,65 @@ def test_a_row_without_one_price_and_one_carbon_basis_is_refused_by_name_with_th
     assert mend in str(refusal.value)
 
 
+HEARS = BARE + 'kind = "transcription"\ncarbon = "unknown"\n'
+SPEAKS = BARE + 'kind = "speech"\ncarbon = "unknown"\n'
+
+
+def test_a_transcription_priced_by_the_minute_needs_no_price_of_tokens_and_counts_none():
+    model = model_of(HEARS + 'max_audio_s = 300\n[price]\ncurrency = "EUR"\naudio_minute = 0.001')
+
+    price = model.prices[0]
+    assert (model.kind, model.max_audio_s, model.audio_tokens_s) == ("transcription", 300, 0)
+    assert (price.input, price.output, price.audio_minute) == (0, 0, Decimal("0.001"))
+
+
+def test_a_speech_priced_by_the_character_needs_no_price_of_tokens_either():
+    model = model_of(SPEAKS + '[price]\ncurrency = "USD"\ncharacters = 15')
+
+    assert (model.kind, model.max_audio_s, model.audio_tokens_s) == ("speech", None, 0)
+    assert (model.prices[0].input, model.prices[0].characters) == (0, 15)
+
+
+def test_a_transcription_priced_by_the_token_hears_as_many_as_any_encoder_makes_unless_it_says_fewer():
+    tokens = '[price]\ncurrency = "EUR"\ninput = 1\noutput = 5\naudio_input = 3\naudio_output = 4'
+
+    likely, stated = (
+        model_of(HEARS + tokens),
+        model_of(HEARS + "audio_tokens_s = 13\nmax_output_tokens = 900\n" + tokens),
+    )
+
+    assert (likely.max_audio_s, likely.audio_tokens_s, likely.max_output_tokens) == (600, 50, None)
+    assert (stated.audio_tokens_s, stated.max_output_tokens) == (13, 900)
+    assert (likely.prices[0].audio_input, likely.prices[0].audio_output) == (3, 4)
+
+
+def test_a_row_with_the_price_of_a_model_by_the_minute_has_it():
+    model = model_of(HEARS + 'price_of = "whisper-1"')
+
+    assert (model.prices[0].audio_minute, model.audio_tokens_s) == (Decimal("0.006"), 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEARS + '[price]\ncurrency = "EUR"',
+        HEARS + '[price]\ncurrency = "EUR"\ncharacters = 1',
+        SPEAKS + '[price]\ncurrency = "EUR"\naudio_minute = 1',
+        HEARS + '[price]\ncurrency = "EUR"\ninput = 1',
+        BARE + 'carbon = "unknown"\n[price]\ncurrency = "EUR"\naudio_minute = 1',
+    ],
+)
+def test_a_price_that_leaves_open_what_something_costs_is_refused(text):
+    with pytest.raises(PriceMissing, match="'m'"):
+        model_of(text)
+
+
+@pytest.mark.parametrize("longest", ["max_audio_s = 601", "max_audio_s = 5", "audio_tokens_s = 0"])
+def test_parts_are_never_longer_than_every_vendor_takes(longest):
+    with pytest.raises(msgspec.ValidationError, match=longest.partition(" ")[0]):
+        model_of(HEARS + longest + '\n[price]\ncurrency = "EUR"\naudio_minute = 1')
+
+
 @pytest.mark.parametrize("line", ["temperature = 1", 'carbon = "green"', "[carbon]\nzone = 1", "[price]\nimage = 1"])
 def test_a_field_that_is_not_understood_is_refused(line):
     with pytest.raises(msgspec.ValidationError):

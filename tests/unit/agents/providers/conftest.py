@@ -1,5 +1,7 @@
 """What the tests of providers share."""
 
+import gc
+
 import pytest
 
 from agents.providers.openai import connect
@@ -32,3 +34,10 @@ async def hasty(upstream):
     chat = connect(Upstream("openai", upstream.base_url, "sk-ours", HASTY))
     yield chat
     await chat.aclose()
+
+
+@pytest.fixture
+def collector_off():
+    gc.disable()
+    yield
+    gc.enable()

@@ -1,4 +1,5 @@
 import asyncio
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -121,3 +122,16 @@ async def test_a_second_answer_in_the_same_read_spoils_the_connection_but_not_th
 
     assert await drained(connection) == b"ok"
     assert not connection.reusable()
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("collector_off")
+async def test_a_connection_that_was_lost_does_not_wait_for_the_collector():
+    connection, _ = asked()
+    connection.data_received(HEAD + b"Content-Length: 11\r\n\r\nhello")
+    gone = weakref.ref(connection)
+
+    connection.connection_lost(None)
+    del connection, _
+
+    assert gone() is None

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import time
+import weakref
 
 import pytest
 
@@ -65,3 +66,16 @@ async def test_giant_answers_are_refused_in_bounded_memory(provider, scenario, s
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert type(error) is ProviderDown
     assert grown_mb < 100
+
+
+# The collector looks rarely (GC_THRESHOLDS), so what is in a cycle stays for long.
+@BOTH
+@pytest.mark.usefixtures("collector_off")
+@pytest.mark.parametrize("scenario", ["malformed_json", "deep", "truncated", "error_event", "slow_body", "giant_line"])
+async def test_a_failure_is_gone_with_all_it_held_once_it_was_told(hasty, scenario, stream):
+    error, _ = await failure_of(hasty, scenario, stream=stream)
+    gone = weakref.ref(error)
+
+    del error
+
+    assert gone() is None

@@ -1,4 +1,4 @@
-"""What a parser that a hostile file has taken over could reach: neither files, nor the network, nor other processes."""
+"""What a process that a hostile file has taken over could reach: no files, no network, no other process."""
 
 import ctypes
 import socket
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 
 TAKEN_OVER = """
 import os, socket, sys
-from documents.parsing import confine
-from documents.parsing.limits import Limits
+from sandbox import confine
+from sandbox.limits import Limits
 
 secret, address, told = sys.argv[1], int(sys.argv[2]), os.dup(1)
 gateway = os.getpid()
@@ -25,7 +25,7 @@ confine.leave_network()
 if os.fork():
     os.wait()
     sys.exit()
-confine.confine(Limits(), serving)
+confine.confine(Limits(256 << 20, 60, 60.0, 1 << 20), serving)
 
 def tries(name, reach):
     try:
@@ -47,7 +47,7 @@ os.write(told, b"libraries\\n")
 """
 
 
-def test_parser_that_was_taken_over_reaches_the_libraries_alone(tmp_path, seals):
+def test_process_that_was_taken_over_reaches_the_libraries_alone(tmp_path, seals):
     secret = tmp_path / "router.db"
     secret.write_text("secret")
 

@@ -1,4 +1,4 @@
-"""What the processes that read documents give up: the network, privileges, and most of the machine."""
+"""What the processes that work on hostile files give up: the network, privileges, and most of the machine."""
 
 import ctypes
 import os
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from documents.parsing.limits import Limits
-from documents.parsing.seal import seal
+from sandbox.limits import Limits
+from sandbox.seal import seal
 
 OPEN_FILES = 32
 
@@ -35,9 +35,7 @@ def confine(limits: Limits, parent: int) -> None:
     if os.getppid() != parent:
         os._exit(1)
     for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(
-            asked, signal.SIG_IGN
-        )  # a machine that shuts down is no fault of the document: the parent ends it
+        signal.signal(asked, signal.SIG_IGN)  # a machine that shuts down is no fault of the file: the parent ends it
     with suppress(OSError):  # the first to go when the machine runs out of memory
         Path("/proc/self/oom_score_adj").write_text("1000")
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -1,4 +1,4 @@
-"""What a process that reads a document may reach of the machine: the libraries, to read them, and nothing else."""
+"""What a process that reads a hostile file may reach of the machine: the libraries, to read them, and nothing else."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import documents
+import sandbox
 
 # Where the system's own libraries are: a module may be loaded at its first use.
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
@@ -59,10 +59,12 @@ def seal() -> None:
 
 
 def _readable() -> Iterable[str]:
-    """Return where modules are; of our own folder, which may have the settings and the data in it, the packages."""
-    root = Path(documents.__path__[0]).parent
+    """Return where modules are; of our own folder, which may have settings and data in it, the packages in use."""
+    root = Path(sandbox.__path__[0]).parent
     modules = {path for path in sys.path if path and Path(path).resolve() != root}
-    return {*LIBRARIES, *modules, sys.prefix, sys.base_prefix, *documents.__path__}
+    files = [getattr(module, "__file__", None) or "" for name, module in sys.modules.items() if "." not in name]
+    ours = [folder for folder in (file.rpartition("/")[0] for file in files) if folder.rpartition("/")[0] == str(root)]
+    return {*LIBRARIES, *modules, sys.prefix, sys.base_prefix, *ours}
 
 
 def _allow(sealed: int, folder: str) -> None:

@@ -1,0 +1,102 @@
+"""The metered routes of a process, each served by itself under its path."""
+
+from agents.voice.conversation import Conversation
+from agents.voice.equipment import Equipment, installed_detector
+from agents.window import Window
+from metering.middleware import Metered
+from router.front import Front
+from router.locality import is_loopback_host
+from router.opening import Opened, models_of, project_choice_of
+from router.readings import Readings
+from router.realtime import wire
+from router.realtime.entrance import Entrance
+from router.realtime.limits import Pace, Seats
+from router.realtime.origins import Origins
+from router.realtime.socket import RealtimeSocket
+from router.realtime.turns import Desk
+from router.replays import Replays
+from router.routes import completion, meeting, transcription
+from router.routes.completion import Completion
+from router.routes.meeting import Meeting
+from router.routes.transcription import Transcription
+from router.wiring import House
+
+
+def mount(front: Front, house: House, opened: Opened) -> None:
+    """Serve every metered route from now on."""
+    front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
+    front.mount(transcription.ROUTE, Metered(transcription_of(house, opened), opened.books))
+    front.mount_socket(wire.ROUTE, socket_of(house, opened))
+    front.mount(meeting.ROUTE, Metered(meeting_of(house, opened), opened.books))
+
+
+def completion_of(house: House, opened: Opened) -> Completion:
+    """Return the application behind `POST /completion`."""
+    return Completion(
+        authenticator=opened.tenancy.authenticator,
+        menu=house.menu,
+        models=models_of(house),
+        metrics=house.metrics,
+        planner=house.planner,
+        projects=project_choice_of(house, opened),
+        readings=_readings(house, opened),
+        gate=opened.turnstile,
+        replays=Replays(opened.idempotency, completion.ROUTE),
+    )
+
+
+def _readings(house: House, opened: Opened) -> Readings:
+    window = Window(opened.counter, house.settings.max_output_tokens)
+    return Readings(opened.holdings.library, house.embeddings, window, checks=house.settings.v1_check == "on")
+
+
+def transcription_of(house: House, opened: Opened) -> Transcription:
+    """Return the application behind `POST /transcription`."""
+    return Transcription(
+        authenticator=opened.tenancy.authenticator,
+        menu=house.audio,
+        models=models_of(house),
+        metrics=house.metrics,
+        projects=project_choice_of(house, opened),
+        recordings=opened.recordings,
+        gate=opened.turnstile,
+        replays=Replays(opened.idempotency, transcription.ROUTE),
+    )
+
+
+def socket_of(house: House, opened: Opened) -> RealtimeSocket:
+    """Return the application behind `/realtime/ws`."""
+    settings = house.settings
+    desk = Desk(
+        menu=house.menu,
+        audio=house.audio,
+        models=models_of(house),
+        planner=house.planner,
+        projects=project_choice_of(house, opened),
+        readings=_readings(house, opened),
+        gate=opened.turnstile,
+        books=opened.books,
+    )
+    equipment = Equipment(installed_detector(), settings.ice_servers, loopback=is_loopback_host(settings.host))
+    return RealtimeSocket(
+        entrance=Entrance(opened.tenancy.authenticator, anonymous=settings.development),
+        origins=Origins(settings.origins, development=settings.development),
+        seats=Seats(settings.realtime_max_sessions),
+        desk=desk,
+        converse=lambda client, turns: Conversation(client, turns, equipment),
+        pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
+    )
+
+
+def meeting_of(house: House, opened: Opened) -> Meeting:
+    """Return the application behind `POST /transcription/meeting`."""
+    return Meeting(
+        authenticator=opened.tenancy.authenticator,
+        menu=house.audio,
+        models=models_of(house),
+        metrics=house.metrics,
+        projects=project_choice_of(house, opened),
+        recordings=opened.recordings,
+        gate=opened.turnstile,
+        replays=Replays(opened.idempotency, meeting.ROUTE),
+    )
