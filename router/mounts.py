@@ -14,6 +14,7 @@ from router.realtime.limits import Pace, Seats
 from router.realtime.origins import Origins
 from router.realtime.socket import RealtimeSocket
 from router.realtime.turns import Desk
+from router.realtime.warming import Warming
 from router.replays import Replays
 from router.routes import completion, meeting, transcription
 from router.routes.completion import Completion
@@ -78,12 +79,13 @@ def socket_of(house: House, opened: Opened) -> RealtimeSocket:
         books=opened.books,
     )
     equipment = Equipment(installed_detector(), settings.ice_servers, loopback=is_loopback_host(settings.host))
+    warm = Warming(house.switchboard, house.audio.transcription, house.audio.speech)
     return RealtimeSocket(
         entrance=Entrance(opened.tenancy.authenticator, anonymous=settings.development),
         origins=Origins(settings.origins, development=settings.development),
         seats=Seats(settings.realtime_max_sessions),
         desk=desk,
-        converse=lambda client, turns: Conversation(client, turns, equipment),
+        converse=lambda client, turns: Conversation(client, turns, equipment, warm),
         pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
     )
 

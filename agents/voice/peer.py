@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
 from aiortc import RTCSessionDescription as Description
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
+from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 
@@ -26,6 +27,7 @@ MOST_SECTIONS = 8
 NEEDED = ("\nm=audio", "\na=ice-ufrag:", "\na=ice-pwd:", "\na=fingerprint:")
 MOST_CANDIDATES = 64
 CONNECT_S = 30.0
+PACKETS_KEPT = "_RTCRtpReceiver__jitter_buffer"
 LOOPBACK = "127.0.0.1"
 
 # What the parsers of descriptions and candidates raise when they are given what no browser makes.
@@ -156,8 +158,11 @@ class Peer:
         for each in self._connection.getTransceivers():
             if each.kind != "audio":
                 each.direction = "inactive"
-            elif self._loopback:
-                # The gatherer has no public way to be told of an address, and leaves out the loopback one.
+                continue
+            # Both have no public way in: the receiver keeps four packets back before it gives the first, and the
+            # gatherer leaves the loopback interface out.
+            setattr(each.receiver, PACKETS_KEPT, JitterBuffer(capacity=16, prefetch=1))
+            if self._loopback:
                 connection = each.receiver.transport.transport.iceGatherer._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
                 connection.get_component_candidates = _WithLoopback(connection.get_component_candidates)
 
