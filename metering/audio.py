@@ -64,8 +64,12 @@ def believed(usage: Usage, model: Model, audio_s: Decimal | None, characters: in
         # Where no token costs anything none is held of a limit, so none is counted.
         usage = Usage(source=usage.source, busy_s=usage.busy_s, audio_s=usage.audio_s, characters=usage.characters)
     else:
-        if audio_s is not None and usage.input_tokens > most_heard(model, audio_s):
-            raise UsageAbsurd("more tokens than its audio can have")
+        if audio_s is not None:
+            if usage.input_tokens > most_heard(model, audio_s):
+                raise UsageAbsurd("more tokens than its audio can have")
+            if not usage.audio_input:
+                # A count without its parts is of what was sent, which is sound.
+                usage = replace(usage, audio_input=usage.input_uncached, input_uncached=0)
         most = most_written(model) if characters is None else most_spoken(model, characters)
         if usage.output_tokens > most:
             raise UsageAbsurd("more tokens than its answer can have")

@@ -1,7 +1,9 @@
 """Recordings as callers send them: a form with one file, kept on the disk, and taken apart into samples."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 from msgspec import Struct
@@ -22,6 +24,7 @@ from router.settings import Settings
 from router.spool import UPLOAD, Spool, Spooled
 
 BYTES_PER_MB = 1_000_000
+LEAST_S = Decimal("0.1")  # what OpenAI's models take
 MOST_FIELD_BYTES = 256
 SEND = "envoyez du multipart/form-data avec un fichier « file »"
 FOLDER = "heard"  # in that of the data: recordings while they are heard
@@ -102,21 +105,26 @@ class Recordings:
             scope: Of the request.
 
         Raises:
-            Refused: `audio_too_long`.
+            Refused: `audio_too_long`, or `invalid_request` for less than a tenth of a second, which no model hears.
             AudioUnreadable: It is no audio.
             DecoderDown: Nobody can tell now.
             ClientGone: The client left.
 
         """
+        recording: Recording | None = None
         try:
             async with Departure(line_of(scope)):
-                return await self._decoder.decode(sent.upload, most_s, sent.room)
+                recording = await self._decoder.decode(sent.upload, most_s, sent.room)
         except AudioTooLong as cause:
             raise Refused("audio_too_long", f"au plus {most_s} secondes", param=FILE) from cause
         finally:
             # It is as large as what was made of it, and of no more use.
-            sent.upload.unlink(missing_ok=True)
-        raise ClientGone
+            await asyncio.to_thread(sent.upload.unlink, missing_ok=True)
+        if recording is None:
+            raise ClientGone
+        if recording.seconds < LEAST_S:
+            raise Refused("invalid_request", "l'enregistrement dure moins d'un dixième de seconde", param=FILE)
+        return recording
 
 
 def recordings_of(settings: Settings, ground: Ground, stack: AsyncExitStack) -> Recordings:

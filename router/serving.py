@@ -21,6 +21,7 @@ from agents.local.fetch import installed_chat, installed_whisper
 from agents.local.shelf import default_models_dir
 from agents.local.supervise import LocalModels
 from router.app import LOCAL_VARIABLE, create_app
+from router.audio_menu import missing_kinds
 from router.edge import EdgeProtocol
 from router.front import Front
 from router.ground import database_url_of
@@ -107,13 +108,15 @@ def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
     """Start the embedded models if they are on; the stack stops them.
 
     Beside a vendor's key and without `ROUTER_LOCAL=on` chat is left out, and nobody waits: of the others those are
-    served that no built-in vendor with a key has, and those that a setting names.
+    served that no provider that can be called has, and those that a setting names.
     """
     if settings.local == "off":
         return None
-    whole = settings.local == "on" or is_keyless(settings, environment_of(Path.cwd()))
-    whisper = _whisper(settings) if whole or _transcribes(settings) else None
-    speaks = speaking.installed() and (whole or _speaks(settings))
+    environ = environment_of(Path.cwd())
+    whole = settings.local == "on" or is_keyless(settings, environ)
+    missing = missing_kinds(settings, environ)
+    whisper = _whisper(settings) if whole or "transcription" in missing else None
+    speaks = speaking.installed() and (whole or "speech" in missing)
     embeds = embeddings.installed() and (whole or settings.embeddings_model in {None, embeddings.MODEL})
     if not (whole or whisper or speaks or embeds):
         return None
@@ -132,17 +135,6 @@ def start_local(settings: Settings, stack: ExitStack) -> LocalEndpoint | None:
         transcription=hearing.MODEL if whisper else None,
         speech=speaking.MODEL if speaks else None,
     )
-
-
-def _transcribes(settings: Settings) -> bool:
-    """Whether no built-in vendor with a key transcribes, or the embedded model is wanted by name."""
-    named = hearing.MODEL in {settings.transcription_model, settings.meeting_model}
-    return named or not (settings.openai_api_key or settings.mistral_api_key)
-
-
-def _speaks(settings: Settings) -> bool:
-    """Whether no built-in vendor with a key speaks, or the embedded voices are wanted by name."""
-    return settings.speech_model == speaking.MODEL or not settings.openai_api_key
 
 
 def _whisper(settings: Settings) -> Path | None:

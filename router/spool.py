@@ -129,5 +129,5 @@ class Spool:
         try:
             yield room
         finally:
-            # A few files: what takes long of an hour of sound is to write it.
-            shutil.rmtree(room, ignore_errors=True)
+            # To free half a gigabyte takes a while, on which nobody else has to wait.
+            await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)

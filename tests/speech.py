@@ -23,7 +23,7 @@ CONTAINERS = {
     "flac": ("flac", "flac"),
 }
 WORD = re.compile(r"\w+")
-FRENCH = "Bonjour, ceci est un essai de transcription. La réunion commence demain matin dans la grande salle."
+FRENCH = "Bonjour, ceci est un essai de transcription. La réunion de demain matin commence à midi."
 ENGLISH = "Good morning, this is a transcription test. The meeting starts tomorrow morning in the large room."
 
 

@@ -44,6 +44,10 @@ class UpstreamAudio:
         """Let a held reply go on."""
         self._loop.call_soon_threadsafe(reply.released.set)
 
+    def forget(self) -> None:
+        """Take back what was expected and has not come."""
+        self._queue.clear()
+
     def add_to(self, app: web.Application) -> None:
         for vendor in ("openai", "mistral"):
             app.router.add_post(f"/{vendor}/v1/audio/transcriptions", self._transcribe)

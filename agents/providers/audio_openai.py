@@ -49,23 +49,23 @@ class OpenAI:
     async def say(self, prompt: Prompt) -> Done:
         """Return the sound of the prompt's text."""
         model = prompt.model
-        in_events = _BY_TOKENS.match(model.upstream) is not None
         try:
             answer = await self._sdk.audio.speech.with_raw_response.create(
                 input="".join(message.content for message in prompt.messages),
                 model=model.upstream,
                 voice=VOICE,
                 response_format="pcm",
-                stream_format="sse" if in_events else omit,
+                stream_format="sse" if _BY_TOKENS.match(model.upstream) else omit,
                 # Only the embedded voices are chosen by their language; others hear it in the text.
                 extra_body={"language": prompt.language} if model.embedded and prompt.language else None,
             )
         except OpenAIError:
             raise malformed() from None
-        if in_events:
-            return await asyncio.to_thread(read_events, answer.content)
         headers = answer.headers
-        return read_pcm(answer.content, headers["content-type"], headers.get("x-busy-seconds", ""))
+        media_type = headers["content-type"]
+        if media_type.startswith("text/event-stream"):
+            return await asyncio.to_thread(read_events, answer.content)
+        return read_pcm(answer.content, media_type, headers.get("x-busy-seconds", ""))
 
     async def aclose(self) -> None:
         """Close the SDK's client."""

@@ -12,7 +12,7 @@ from tests.clients.examples import RunTypeScript, example, python
 from tests.gateway import Gateway
 from tests.speech import ENGLISH, FRENCH, encoded, say, silence, word_error_rate
 
-MEETING = "Réunion du projet. Nous décidons de lancer le site en mars. Claire prépare le budget pour vendredi."
+MEETING = "Réunion du projet. Nous décidons de lancer le site au printemps. Claire prépare le budget pour vendredi."
 SECONDS = 110
 
 

@@ -163,7 +163,7 @@ def test_days_without_requests_are_empty_buckets(kept: Gateway) -> None:
 
 
 @pytest.mark.parametrize("path", EMPTY)
-def test_usage_of_what_is_not_offered_is_empty(kept: Gateway, path: str) -> None:
+def test_usage_that_nobody_had_is_empty(kept: Gateway, path: str) -> None:
     page = fetch(kept, path, since()).json()
 
     assert [bucket["results"] for bucket in page["data"]] == [[], [], []]

@@ -143,6 +143,14 @@ async def test_more_tokens_than_the_audio_can_have_are_not_believed(books, absur
     assert any(warning.startswith("usage-refused: more tokens than its") for warning in receipt.warnings)
 
 
+def test_a_count_that_does_not_name_its_parts_is_of_audio():
+    call = Call(CATALOGUE.find("gpt-4o-transcribe"), [], streamed=False, audio_s=Decimal(30))
+
+    call.answered(Usage(input_uncached=301, output_visible=12), None)
+
+    assert call.usage == Usage(audio_input=301, output_visible=12, audio_s=Decimal(30))
+
+
 async def test_a_speech_is_owed_by_its_characters(books, folder):
     meter = begun(books, "tts-1")
     speaking(meter, "tts-1").answered(None, None)

@@ -148,6 +148,14 @@ async def test_events_carry_the_samples_and_the_tokens_that_were_spoken(server):
     assert server.audio.said[-1].one("stream_format") == "sse"
 
 
+async def test_a_server_that_knows_no_events_is_heard_all_the_same(server):
+    server.audio.expect(body=b"\1\0\2\0", headers={"Content-Type": "audio/pcm"})
+
+    done = await asked(server.openai_url, saying("gpt-4o-mini-tts"))
+
+    assert (done.sound, done.usage) == (Sound(b"\1\0\2\0", 24_000), None)
+
+
 async def test_voxtral_speaks_in_the_voice_of_the_language_and_its_file_is_opened(server):
     server.audio.expect(pcm=b"\1\0\2\0")
 
