@@ -61,8 +61,10 @@ class Peer:
     def __init__(self, equipment: Equipment, listening: Listening, take: Take) -> None:
         self._loopback = equipment.loopback
         self._listening = listening
+        # Never None: the library would ask servers of its own choice.
+        servers = [RTCIceServer(each.url, each.username, each.credential) for each in equipment.ice_servers]
         self._connection = RTCPeerConnection(
-            RTCConfiguration(iceServers=servers(equipment.ice_servers), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+            RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
         self.track = Spoken(take)
         self._changed = asyncio.Event()
@@ -175,20 +177,6 @@ class _WithLoopback:
 
     async def __call__(self, component: int, addresses: list[str], timeout: int = 5) -> list[Any]:  # noqa: ASYNC109 - the gatherer's own
         return await self._gather(component, [*addresses, LOOPBACK], timeout)
-
-
-def servers(addresses: str | None) -> list[RTCIceServer]:
-    """Return the servers that a setting names, separated by commas: `turn:user:password@host:port` or `stun:host`."""
-    return [_server(each.strip()) for each in (addresses or "").split(",") if each.strip()]
-
-
-def _server(address: str) -> RTCIceServer:
-    scheme, _, rest = address.partition(":")
-    credentials, at, host = rest.rpartition("@")
-    if not at:
-        return RTCIceServer(address)
-    user, _, password = credentials.partition(":")
-    return RTCIceServer(f"{scheme}:{host}", username=user, credential=password)
 
 
 def refused() -> TurnRefused:
