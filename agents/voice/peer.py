@@ -69,6 +69,7 @@ class Peer:
         self.track = Spoken(take)
         self._changed = asyncio.Event()
         self._candidates = 0
+        self._closing: asyncio.Future[None] | None = None
         self._connection.on("connectionstatechange", self._changed.set)
 
     @property
@@ -136,7 +137,10 @@ class Peer:
     async def aclose(self) -> None:
         """Close the connection."""
         self.track.stop()
-        await self._connection.close()
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._connection.close())
+        # Whoever waits may be cancelled; a close that is broken off would leave its transports open.
+        await asyncio.shield(self._closing)
         self._changed.set()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
