@@ -62,7 +62,7 @@ class Call:
 
 def calm() -> bool:
     """Whether nobody else works on this machine: seconds of an answer are its models' only then."""
-    return os.getloadavg()[0] <= 2 * (os.cpu_count() or 1)
+    return os.getloadavg()[0] <= 1.5 * (os.cpu_count() or 1)
 
 
 def microphone(folder: Path) -> Path:
@@ -105,7 +105,7 @@ def judge(call: Call, what: str, milliseconds: float, most: float) -> None:
 @needs_weights
 def test_the_offer_is_answered_and_sound_goes_both_ways(call: Call) -> None:
     assert call.record["state"] == "connected"
-    assert call.record["answered"] - call.record["offered"] < 1500
+    assert call.record["answered"] - call.record["offered"] < 5000
     assert call.record["spoken"]
     assert call.record["heard"]
     assert call.record["frames"] == 0
