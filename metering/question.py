@@ -27,7 +27,7 @@ SPLIT_EURO: tuple[Amount, ...] = ("cost_eur", "input_eur", "output_eur")
 CARBON: tuple[Amount, ...] = (
     *("emissions_kg", "emissions_min_kg", "emissions_max_kg", "embodied_kg", "energy_kwh", "water_liters"),
 )
-SECONDS: tuple[Amount, ...] = ("audio_s",)
+SECONDS_HEARD: tuple[Amount, ...] = ("audio_s",)
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 

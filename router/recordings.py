@@ -87,6 +87,8 @@ class Recordings:
             raise Refused("unsupported_media_type", SEND, param="Content-Type", source="header")
         most = most_mb * BYTES_PER_MB
         with self._places.taken(project_id):
+            # It is ready by the time that the file is here.
+            self._decoder.start()
             async with self._spool.room() as room:
                 file = Spooled(room / UPLOAD, most)
                 fields = {name: Field(name, MOST_FIELD_BYTES) for name in names}

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, field, structs
 
 from metering.impact import grid_kg_per_kwh
-from metering.question import CARBON, EURO, Column, Line, Question
+from metering.question import CARBON, EURO, SECONDS_HEARD, Column, Line, Question
 from metering.receipt import Rate
 from metering.reports import Reports
 from router.framing import as_json
@@ -28,9 +28,9 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 class Row(Struct, frozen=True, kw_only=True):
     """One line of the file; empty where it was not grouped by, or where nothing is known.
 
-    `method` names the source of the factors and its version, `grid_kgCO2eq_per_kWh` is its factor of the zone where
-    it is the version installed here. Prices in a foreign currency were converted at `exchange_rates` (ECB). The
-    coverages are shares from 0 to 1.
+    `audio_seconds` were transcribed, `characters` spoken. `method` names the source of the factors and its version,
+    `grid_kgCO2eq_per_kWh` is its factor of the zone where it is the version installed here. Prices in a foreign
+    currency were converted at `exchange_rates` (ECB). The coverages are shares from 0 to 1.
     """
 
     start_time: str | None
@@ -45,6 +45,8 @@ class Row(Struct, frozen=True, kw_only=True):
     input_tokens: int | None
     output_tokens: int | None
     input_cached_tokens: int | None
+    audio_seconds: Decimal | None
+    characters: int | None
     cost_eur: Decimal | None
     emissions_kg: Decimal | None = field(name="emissions_kgCO2eq")
     emissions_min_kg: Decimal | None = field(name="emissions_min_kgCO2eq")
@@ -66,7 +68,7 @@ HEADER = [each.encode_name for each in structs.fields(Row)]
 
 def in_full(question: Question) -> Question:
     """Return the question for every figure, parted by what the figures rest on."""
-    return with_amounts(question, EURO + CARBON, *GROUNDS)
+    return with_amounts(question, EURO + SECONDS_HEARD + CARBON, *GROUNDS)
 
 
 def rows(question: Question, lines: Iterable[Line]) -> list[Row]:
@@ -126,6 +128,8 @@ def _row(question: Question, line: Line) -> Row:
         input_tokens=sums.input_tokens,
         output_tokens=sums.output_tokens,
         input_cached_tokens=sums.cached_tokens,
+        audio_seconds=sums.audio_s,
+        characters=sums.characters,
         cost_eur=sums.cost_eur,
         emissions_kg=sums.emissions_kg,
         emissions_min_kg=sums.emissions_min_kg,

@@ -35,6 +35,7 @@ from storage.migrations import HEAD, revision_of, upgrade
 
 DRAIN_WITHIN_S = 30
 KEEP_ALIVE_S = 75
+PING_EVERY_S = 30.0
 QUESTION = "Quelle est la capitale de la France ?"
 
 
@@ -166,6 +167,8 @@ def _config(application: Front | str, settings: Settings) -> uvicorn.Config:
         ws="none",  # the edge upgrades by itself
         ws_max_size=MOST_MESSAGE_BYTES,
         ws_per_message_deflate=False,
+        ws_ping_interval=PING_EVERY_S,
+        ws_ping_timeout=2 * PING_EVERY_S,  # behind a slow line a pong comes after what was sent before
         interface="asgi3",
         lifespan="on",
         log_level="warning",

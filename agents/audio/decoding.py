@@ -29,7 +29,7 @@ POLITE_FRAMES, NICENESS = 120 * RATE, 10
 # What speech is recorded with, by the names of FFmpeg's decoders; no picture is ever decoded.
 _DECODERS = frozenset(
     {"aac", "aac_fixed", "ac3", "alac", "eac3", "flac", "gsm", "gsm_ms", "libopus", "libvorbis"}
-).union({"libvorbis", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "opus", "vorbis"})
+).union({"libopus", "libvorbis", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "opus", "vorbis"})
 _FAMILIES = ("pcm_", "adpcm_")
 _ALLOWED = sorted(name for name in av.codecs_available if name in _DECODERS or name.startswith(_FAMILIES))
 

@@ -9,6 +9,8 @@ from agents.audio.recording import Pause
 FRAME = RATE // 50
 FRAME_BYTES = FRAME * SAMPLE_BYTES
 LEAST_FRAMES = 10  # a fifth of a second: the closure before a "p" or a "t" lasts half as long
+# Speech fades into a pause, and begins in it: how loud a long one is, is told of what is half a second away from both.
+EDGE, LONG = 25, 100
 FULL_SCALE = float(1 << 15)
 
 # Quiet and loud are those of half a minute: people move, and microphones adapt.
@@ -59,5 +61,6 @@ class Loudness:
     def _pause(self, levels: Levels, loud: Levels, first: int, end: int) -> Pause:
         # What is left after the last whole fiftieth goes with it.
         end_frame = self._bytes // SAMPLE_BYTES if (end + 1) * FRAME_BYTES > self._bytes else end * FRAME
+        inner = levels[EDGE:-EDGE] if len(levels) > LONG else levels
         depth = max(0.0, round(float(np.mean(loud - levels)), 1))
-        return Pause(first * FRAME, end_frame - first * FRAME, depth, round(float(levels.max()), 1))
+        return Pause(first * FRAME, end_frame - first * FRAME, depth, round(float(inner.max()), 1))

@@ -15,7 +15,8 @@ class Pause(Struct, frozen=True, array_like=True):
         first: Its first sample.
         frames: How many samples it has.
         depth: How far it lies under the speech around it, in dB.
-        loudest: Its loudest fiftieth of a second, in dB of full scale: 0 is as loud as can be, -90 is nothing.
+        loudest: Its loudest fiftieth of a second, in dB of full scale: 0 is as loud as can be, -90 is nothing. Of a
+            pause over two seconds, the half second on either side, where speech fades, is not looked at.
 
     """
 

@@ -36,7 +36,7 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 class Bucket:
-    """A token bucket, full at first.
+    """A token bucket, full at first; `per_s` may change.
 
     Args:
         per_s: What comes back in a second.
@@ -46,7 +46,7 @@ class Bucket:
     """
 
     def __init__(self, per_s: float, most: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_s = per_s
+        self.per_s = per_s
         self._most = self._level = most
         self._clock = clock
         self._at = clock()
@@ -54,7 +54,7 @@ class Bucket:
     def take(self, cost: float) -> bool:
         """Take so much, or nothing where there is less; return whether it was taken."""
         now = self._clock()
-        self._level = min(self._most, self._level + (now - self._at) * self._per_s)
+        self._level = min(self._most, self._level + (now - self._at) * self.per_s)
         self._at = now
         if cost > self._level:
             return False

@@ -26,6 +26,7 @@ AWAY = 1001
 FLOODED_CODE = 4429
 LEAST_COST = 512  # bytes that a frame of sound counts at least: tiny ones cost as much to take
 SAMPLE_BYTES = 2
+NOT_ANNOUNCED = "envoyez « audio.start » avant du son"
 FLOOD = Refused("rate_limited", "trop de messages sur cette connexion ; elle est fermée si cela continue")
 
 
@@ -77,7 +78,8 @@ class Session:
         self._pace = pace
         self._expelled: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._texts = Bucket(pace.texts_per_s, pace.texts_burst)
-        self._sound: Bucket | None = None
+        self._sound = Bucket(0, pace.sound_burst)
+        self._listens = False
         self._warned = False
         self._heard_at = time.monotonic()
 
@@ -106,7 +108,11 @@ class Session:
                 task.cancel()
             await asyncio.wait(working)
         # Where several things end it at once, a client that is gone is told nothing.
-        return next((each.result() for each in working if each in ended), None) or self._expelled.result()
+        ending = next((each.result() for each in working if each in ended), None) or self._expelled.result()
+        if ending is not GONE:
+            # It is not the client that left: what was answered so far is a part of an answer.
+            await conversation.interrupt()
+        return ending
 
     async def _greet(self) -> None:
         auth = "anonymous" if isinstance(self._caller, Anonymous) else "token"
@@ -154,10 +160,10 @@ class Session:
         try:
             if text is not None:
                 await self._serve(*frames.read(text), conversation)
-            elif self._sound is None:
-                raise Refused("invalid_request", "envoyez « audio.start » avant du son", param="type")  # noqa: TRY301 - told as every refusal of a frame
-            else:
+            elif self._listens:
                 await conversation.hear(sound)
+            else:
+                await refuse(self._client, Refused("invalid_request", NOT_ANNOUNCED, param="type"))
         except Refused as refusal:
             if refusal.code == "unauthorized":
                 return Ending(refusal=refusal)
@@ -169,7 +175,7 @@ class Session:
         return None
 
     def _passes(self, sound: bytes | None) -> bool:
-        if sound is None or self._sound is None:
+        if sound is None or not self._listens:
             return self._texts.take(1)
         return self._sound.take(max(LEAST_COST, len(sound)))
 
@@ -181,7 +187,8 @@ class Session:
                 await conversation.message(payload.text, payload.ask())
             case frames.SoundBegins():
                 await conversation.listen(payload.rate, payload.ask(), payload.format)
-                self._sound = Bucket(payload.rate * SAMPLE_BYTES * self._pace.sound_rate, self._pace.sound_burst)
+                self._sound.per_s = payload.rate * SAMPLE_BYTES * self._pace.sound_rate
+                self._listens = True
             case frames.Offer():
                 sdp = await conversation.offer(payload.sdp, payload.ask())
                 await self._client.tell("answer", frames.Answer(sdp))
@@ -197,7 +204,7 @@ class Session:
         if kind == "ping":
             await self._client.tell("pong", frames.Pong(time.time_ns() // 1_000_000))
         elif kind == "audio.end":
-            self._sound = None
+            self._listens = False
             conversation.finish()
         else:
             await conversation.interrupt()

@@ -14,8 +14,8 @@ from agents import PIPELINES
 from agents.audio.clip import Clip
 from agents.messages import Sampling, Task
 from agents.providers.models import Models
+from agents.providers.sizes import hearing
 from agents.voice.turns import Ask
-from metering.bound import Size
 from metering.ledger import Admission
 from metering.meter import Books, Meter
 from metering.middleware import new_request_id
@@ -146,9 +146,8 @@ class SocketTurns:
         """Admit a turn by its first call: the answer to a text, or the transcription of what was said."""
         if clip is None:
             return await self._desk.gate.let_in(admission, task, meter)
-        hearing = self._desk.audio.transcription().model
-        size = Size(hearing.name, 0, 0, audio_s=clip.seconds)
-        return await self._desk.gate.let_in_call(admission, hearing, size, meter)
+        model = self._desk.audio.transcription().model
+        return await self._desk.gate.let_in_call(admission, model, hearing(model, clip.seconds), meter)
 
     def _planner_of(self, principal: Principal) -> Model | None:
         """Return the planning model, unless the key may not use it: then the turn's own plans."""

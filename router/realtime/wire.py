@@ -134,7 +134,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._lingers = True
         self._inbox.clear()
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self.transport.resume_reading()
         self.close_timer = self.loop.call_later(CLOSE_WITHIN_S, self.transport.close)
 

@@ -9,7 +9,7 @@ from litestar.response import Stream
 from msgspec import Struct
 from msgspec.structs import replace
 
-from metering.question import CARBON, EURO, SECONDS, SPLIT_EURO
+from metering.question import CARBON, EURO, SECONDS_HEARD, SPLIT_EURO
 from metering.reports import Reports
 from router.framing import answers, as_json
 from router.report_audio import SpeechesResult, TranscriptionsResult, speeches, transcriptions
@@ -100,7 +100,7 @@ async def transcriptions_usage(request: Asking) -> Response[bytes]:
     """
     query = asked(request.scope["query_string"], OTHERS)
     reports: Reports = request.app.state.reports
-    return _written(transcriptions(query, await reports.lines(with_amounts(query.question, SECONDS))))
+    return _written(transcriptions(query, await reports.lines(with_amounts(query.question, SECONDS_HEARD))))
 
 
 @get(

@@ -88,3 +88,34 @@ def wait_until(happened, seconds: float = 10.0) -> bool:
     while not (done := happened()) and time.monotonic() < deadline:
         threading.Event().wait(0.01)
     return bool(done)
+
+
+def peak(pid: int) -> int:
+    """Return the most memory that a process has held, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
+
+
+class Watch:
+    """Notes the memory peaks of the forks of a process, fifty times a second."""
+
+    def __init__(self, pid: int, peaks: list[int]) -> None:
+        self._pid = pid
+        self._peaks = peaks
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.02):
+            for fork in children(self._pid):
+                try:
+                    self._peaks.append(peak(fork))
+                except (FileNotFoundError, ProcessLookupError, StopIteration):
+                    continue

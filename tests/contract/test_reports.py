@@ -13,7 +13,7 @@ from msgspec import structs
 from accounts.gate.clerk import Clerk
 from metering.ledger import Entry
 from metering.ledger_reader import LedgerReader
-from metering.question import CARBON, EURO, SECONDS, Question
+from metering.question import CARBON, EURO, SECONDS_HEARD, Question
 from metering.reports import Reports
 from tests.contract.databases import opened, writing
 from tests.unit.metering.samples import NOON, entry
@@ -99,7 +99,7 @@ async def test_what_was_heard_and_spoken_adds_up_to_the_digit(url):
         reports = Reports(database)
         for cut in (timedelta(0), timedelta(minutes=17)):  # from sums of hours, and from entries
             question = Question(
-                start=NOON - timedelta(hours=1) + cut, end=NOON + timedelta(days=1, minutes=5), amounts=SECONDS
+                start=NOON - timedelta(hours=1) + cut, end=NOON + timedelta(days=1, minutes=5), amounts=SECONDS_HEARD
             )
 
             lines = await reports.lines(structs.replace(question, by=("model",)))

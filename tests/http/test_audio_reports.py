@@ -1,5 +1,6 @@
 """What was heard is in the books: receipt, ledger, usage, costs and metrics agree to the digit (C-8, 6.2)."""
 
+import csv
 import math
 import struct
 import time
@@ -90,6 +91,17 @@ def test_costs_have_what_was_heard(kept: Gateway) -> None:
     (heard,) = results(kept, TRANSCRIPTIONS)
     assert spent == {"whisper-1, input": sum(booked), "whisper-1, output": 0}
     assert heard["num_model_requests"] == len(booked)
+
+
+def test_the_exported_file_has_the_exact_seconds(kept: Gateway) -> None:
+    start = int(time.time()) // DAY * DAY
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    address = f"{kept.url}/v1/organization/usage/export?start_time={start}"
+
+    (row,) = csv.DictReader(requests.get(address, headers=headers, timeout=20).text.splitlines())
+
+    (heard,) = results(kept, TRANSCRIPTIONS)
+    assert (Decimal(row["audio_seconds"]), row["characters"]) == (heard["seconds_exact"], "")
 
 
 def test_the_vendor_s_own_client_reads_the_report(kept: Gateway) -> None:

@@ -11,6 +11,7 @@ from agents.grounding import GROUNDED
 from tests.gateway import exact, refused
 from tests.http.accounts import Administrator
 from tests.http.shelf import Shelf, chats, parted, shelf, sources, turns
+from tests.talk import talking
 from tests.upstream import STORY, Upstream
 
 BRIDGE = "Le budget du pont de Nantes est de douze millions d'euros."
@@ -59,6 +60,23 @@ def test_embeddings_and_answer_are_calls_of_one_receipt(town: Shelf, upstream: U
     assert answer["pricing"]["by_model"]["text-embedding-3-small"]["input"] > Decimal(0)
     row = town.caller.gateway.row(answer["request_id"])
     assert (row["attempts"], row["cost_eur"]) == (2, answer["pricing"]["total_cost"])
+
+
+def test_socket_tells_what_a_stream_tells(town: Shelf, upstream: Upstream) -> None:
+    *_, streamed = town.stream(f"Le pont ? {upstream.expect()}")
+
+    with talking(town.caller.gateway, f"?token={town.caller.credential}") as talk:
+        only = [town.ids["cantine.txt"]]
+        text, done = talk.ask(f"Le pont ? {upstream.expect()}", project_id=town.project_id)
+        _, narrowed = talk.ask(f"La cantine ? {upstream.expect()}", project_id=town.project_id, sources=only)
+
+    told, first = done["metadata"], done["metadata"]["sources"][0]
+    assert text == "".join(STORY)
+    assert first["name"] == "pont.txt"
+    assert set(first) == set(streamed["metadata"]["sources"][0])
+    assert {each["document_id"] for each in narrowed["metadata"]["sources"]} == set(only)
+    row = town.caller.gateway.row(told["request_id"])
+    assert (row["attempts"], row["cost_eur"]) == (2, told["pricing"]["total_cost"])
 
 
 def test_stream_ends_with_the_sources(town: Shelf, upstream: Upstream) -> None:

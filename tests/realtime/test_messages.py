@@ -216,7 +216,7 @@ def test_a_gateway_that_stops_says_so_and_settles_what_ran(
 
     assert (ended, code) == (0, 1012)
     assert talk.told[-1][0] == "closing"
-    assert [row["status"] for row in gateway.books()] == ["client_gone"]
+    assert [row["status"] for row in gateway.books()] == ["partial"]
 
 
 def test_sessions_and_turns_are_counted(open_house: Gateway, upstream: Upstream) -> None:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from msgspec import UNSET, structs
 
 from metering.ledger import Entry
-from metering.question import CARBON, EVER, FOREVER, SECONDS, SPLIT_EURO, Question
+from metering.question import CARBON, EVER, FOREVER, SECONDS_HEARD, SPLIT_EURO, Question
 from metering.receipt import CallRow, Rate
 from tests.unit.metering.samples import CALL, NOON, entry
 
 COLUMNS = ("project_id", "key_id", "subject", "model", "resolved_model", "method", "basis", "zone", "exchange")
-AMOUNTS = SPLIT_EURO + CARBON + SECONDS
+AMOUNTS = SPLIT_EURO + CARBON + SECONDS_HEARD
 MODELS = ("gpt-4o", "mistral-large-latest")
 SPAN_MINUTES = 3 * 24 * 60
 
