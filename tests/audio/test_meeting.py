@@ -98,17 +98,16 @@ def test_half_an_hour_in_two_languages_is_heard_and_minuted(gateway_with: Callab
     named = decisions_named(said, found["Decisions"])
     warm = max(watch.resident_mb[: len(watch.resident_mb) // 5])  # every library is in by then
     grown = max(watch.resident_mb) - warm
-    small = sections(minutes_by(MODELS_DIR / SMALLER, SMALLER_NAME, answer), answer["language"])
     asked = len(said.subjects_decided)
     sys.stdout.write(
-        f"\n{said.seconds / 60:.1f} minutes in {took:.0f} s, {len(cuts)} cuts\n"
-        f"word error rate {rate:.1%}\n"
-        f"decisions named {len(named)} of {asked}; by the small model"
-        f" {len(decisions_named(said, small['Decisions']))} of {asked}\n"
+        f"\n{said.seconds / 60:.1f} minutes in {took:.0f} s, {len(cuts)} cuts; word error rate {rate:.1%}\n"
         f"loop blocked {max(watch.blocked_s) * 1000:.0f} ms at most of {len(watch.blocked_s)} looks;"
         f" with waits for a processor {max(watch.waits_s) * 1000:.0f} ms\n"
         f"memory {watch.resident_mb[0]:.0f} MB at first, {warm:.0f} MB when warm, {grown:.0f} MB more at most\n"
+        f"decisions named: {len(named)} of {asked}"
     )
+    small = sections(minutes_by(MODELS_DIR / SMALLER, SMALLER_NAME, answer), answer["language"])
+    sys.stdout.write(f"; by the small model: {len(decisions_named(said, small['Decisions']))}\n")
     assert set(named) == set(said.subjects_decided)
     assert max(watch.blocked_s) <= MOST_BLOCKED_S
     assert grown <= MOST_GROWN_MB

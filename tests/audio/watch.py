@@ -1,12 +1,14 @@
 """A gateway watched from outside while it works: how long its event loop keeps others waiting, and its memory.
 
 Latency of `GET /health`, asked every 10 ms, is what others wait. On a busy machine most of that is waiting for a
-processor, of which the kernel keeps count for every thread: what is left is what the loop itself was blocked for.
+processor, of which the kernel keeps count for every thread, the one that holds the interpreter's lock among them: what
+is left is what the loop was blocked for.
 """
 
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +30,7 @@ class Watch:
 
     Attributes:
         waits_s: Of each question, how long its answer took.
-        blocked_s: The same without what either side waited for a processor.
+        blocked_s: The same without what any thread of either side waited for a processor.
         resident_mb: Of the gateway's own process, from time to time.
 
     """
@@ -40,7 +42,7 @@ class Watch:
         self.resident_mb: list[float] = []
         self._port = gateway.port
         self._process = Path(f"/proc/{gateway.process.pid}")
-        self._loop = self._process / "task" / str(gateway.process.pid)
+        self._waited: dict[str, float] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -63,8 +65,15 @@ class Watch:
                     weighed = time.monotonic()
                     self.resident_mb.append(self._resident_mb())
 
+    def _queued_s(self, own: Path) -> float:
+        """Return how long all threads have waited for a processor; those that ended keep what they had."""
+        for thread in (own, *(self._process / "task").iterdir()):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                self._waited[thread.name] = _queued_s(thread)
+        return sum(self._waited.values())
+
     def _ask(self, wire: socket.socket, own: Path) -> None:
-        queued = _queued_s(own) + _queued_s(self._loop)
+        queued = self._queued_s(own)
         began = time.perf_counter()
         wire.sendall(ASK)
         got = b""
@@ -74,7 +83,7 @@ class Watch:
             got += more
         wait = time.perf_counter() - began
         self.waits_s.append(wait)
-        self.blocked_s.append(wait - (_queued_s(own) + _queued_s(self._loop) - queued))
+        self.blocked_s.append(wait - (self._queued_s(own) - queued))
 
     def _resident_mb(self) -> float:
         status = (self._process / "status").read_text()
