@@ -100,7 +100,8 @@ class Decoder:
             failing.push_async_callback(asyncio.to_thread, Path(name).unlink, missing_ok=True)
             with os.fdopen(descriptor, "r+b") as result, upload.open("rb") as source:
                 end = await self._sandbox.run(request, source, result, _limits(most_s))
-                recording = _recording(end, result, Path(name), most_s)
+                # Of hours there may be a hundred thousand pauses.
+                recording = await asyncio.to_thread(_recording, end, result, Path(name), most_s)
             failing.pop_all()
             return recording
 

@@ -10,7 +10,7 @@ import pytest
 from agents.errors import PromptRefused, ProviderBusy, ProviderDown, ProviderTimeout
 from agents.messages import Prompt
 from agents.providers.transport import Timeouts
-from tests.hearing import answered, asked, clip, connected, failed, hearing, saying
+from tests.hearing import Blocks, answered, asked, clip, connected, failed, hearing, saying
 from tests.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
@@ -144,6 +144,21 @@ async def test_an_answer_beyond_every_honest_one_is_not_read_on(server, prompt):
     error = await failed(url_of(server, prompt), prompt)
 
     assert (type(error), error.code, error.accepted) == (ProviderDown, "too_large", True)
+
+
+async def test_the_loop_goes_on_while_the_longest_transcript_is_read(server):
+    chat = connected(server.openai_url)
+    server.audio.expect(text="Bonjour.")
+    server.audio.expect(body=b'{"text": "%b"}' % (b"le chat " * 250_000))
+    await answered(chat, PROMPTS["whisper"])
+    blocks = Blocks()
+
+    done = await answered(chat, PROMPTS["whisper"])
+
+    assert done.transcript is not None
+    assert done.transcript.language == "fr"
+    assert await blocks.end() < 0.05
+    await chat.aclose()
 
 
 @EVERY
