@@ -1,19 +1,20 @@
 """The metered routes of a process, each served by itself under its path."""
 
 from agents.voice.conversation import Conversation
-from agents.voice.equipment import Equipment, installed_detector
+from agents.voice.equipment import Equipment, IceServer, installed_detector
 from agents.window import Window
 from metering.middleware import Metered
 from router.front import Front
 from router.locality import is_loopback_host
 from router.opening import Opened, models_of, project_choice_of
 from router.readings import Readings
-from router.realtime import wire
+from router.realtime import ice, wire
 from router.realtime.entrance import Entrance
 from router.realtime.limits import Pace, Seats
 from router.realtime.origins import Origins
 from router.realtime.socket import RealtimeSocket
 from router.realtime.turns import Desk
+from router.realtime.warming import Warming
 from router.replays import Replays
 from router.routes import completion, meeting, transcription
 from router.routes.completion import Completion
@@ -77,13 +78,15 @@ def socket_of(house: House, opened: Opened) -> RealtimeSocket:
         gate=opened.turnstile,
         books=opened.books,
     )
-    equipment = Equipment(installed_detector(), settings.ice_servers, loopback=is_loopback_host(settings.host))
+    servers = tuple(IceServer(*each) for each in ice.listed(settings.ice_servers or ""))
+    equipment = Equipment(installed_detector(), servers, loopback=is_loopback_host(settings.host))
+    warm = Warming(house.switchboard, house.audio.transcription, house.audio.speech)
     return RealtimeSocket(
         entrance=Entrance(opened.tenancy.authenticator, anonymous=settings.development),
         origins=Origins(settings.origins, development=settings.development),
         seats=Seats(settings.realtime_max_sessions),
         desk=desk,
-        converse=lambda client, turns: Conversation(client, turns, equipment),
+        converse=lambda client, turns: Conversation(client, turns, equipment, warm),
         pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
     )
 

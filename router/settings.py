@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from accounts.alerts.relay import relay_of, sender_of
 from accounts.errors import RelayWrong
 from router.locality import is_loopback_host
+from router.realtime.ice import ice_fault
 from router.realtime.origin import origins_fault
 from router.secrets import too_short, weakness
 from storage.database import check_url
@@ -209,6 +210,7 @@ def _vendor_problems(settings: Settings) -> list[str]:
         "MISTRAL_API_KEY": settings.mistral_api_key and key_fault(settings.mistral_api_key),
         "MISTRAL_BASE_URL": address_fault(settings.mistral_base_url),
         "ROUTER_ORIGINS": settings.origins and origins_fault(settings.origins),
+        "ROUTER_ICE_SERVERS": settings.ice_servers and ice_fault(settings.ice_servers),
     }
     return [f"{name}: {fault}" for name, fault in stated.items() if fault]
 

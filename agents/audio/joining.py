@@ -8,12 +8,15 @@ from itertools import groupby
 
 from msgspec import Struct
 
+from agents.audio.clip import RATE
 from agents.messages import Segment, Transcript
 
 # Words without times are looked for among so many at either side: nobody says more in a second than this.
 MOST_WORDS_A_SECOND = 6
 # Times that models tell of words are off by so much, so both sides of an overlap are looked at a little further.
 SLACK_S = 1.0
+# Times are rounded: parts that meet seem to overlap by less than a sample.
+A_SAMPLE_S = 1 / RATE
 
 
 class Heard(Struct, frozen=True):
@@ -63,7 +66,7 @@ def join(parts: Sequence[Heard]) -> Transcript:
     for index, part in enumerate(parts):
         tokens = _tokens(index, part)
         overlap_s = until_s - part.start_s
-        if told and overlap_s > 0:
+        if told and overlap_s > A_SAMPLE_S:
             told, tokens = _without_doubles(told, tokens, part.start_s, until_s)
         told += tokens
         until_s = max(until_s, part.end_s)

@@ -115,9 +115,9 @@ WORDS = re.compile(r"\w+")
 async def minutes_of(transcript: Transcript, model: Model, models: Provider) -> Minutes:
     """Return the minutes of a meeting.
 
-    Each stretch of the transcript that fits the model is one call, two at a time; a title is one more. A stretch is
-    noted in its own language, and of the notes only those are kept whose words it has: of names, owners and dates all
-    of them, of sentences half.
+    Each stretch of the transcript that fits the model is one call, of a vendor's model two at a time; a title is one
+    more. A stretch is noted in its own language, and of the notes only those are kept whose words it has: of names,
+    owners and dates all of them, of sentences half.
 
     Raises:
         ProviderError: A call failed.
@@ -128,7 +128,7 @@ async def minutes_of(transcript: Transcript, model: Model, models: Provider) -> 
     # An hour of speech takes longer to cut and to compare than anybody else's turn may wait.
     stretches = await asyncio.to_thread(_stretches, transcript, _room(model))
     jobs = [partial(_notes, stretch, model, models) for stretch in stretches]
-    noted = await together(jobs, AT_ONCE)
+    noted = await together(jobs, 1 if model.embedded else AT_ONCE)
     notes = await asyncio.to_thread(_merged, [each for each in noted if each is not None])
     title = await _title(notes, transcript.language, model, models)
     return Minutes(title, notes, transcript.language, len(stretches), noted.count(None))
@@ -170,7 +170,7 @@ async def _notes(stretch: Stretch, model: Model, models: Provider) -> Notes | No
     for schema in (NOTES_SCHEMA, None):
         sampling = Sampling(temperature=0.0, max_tokens=NOTES_TOKENS)
         try:
-            text = await whole(Prompt(model, messages, sampling, schema=schema), models)
+            text = await _written(Prompt(model, messages, sampling, schema=schema), models)
             return _held(NOTES.decode(object_in(text)), stretch.text)
         except PromptRefused:
             # Some models take no schema.
@@ -188,9 +188,14 @@ async def _title(notes: Notes, language: str | None, model: Model, models: Provi
         Message("system", TITLING.format(language=_named(language))),
         Message("user", Fence().written("points", points)),
     ]
-    text = await whole(Prompt(model, messages, Sampling(temperature=0.0, max_tokens=TITLE_TOKENS)), models)
+    text = await _written(Prompt(model, messages, Sampling(temperature=0.0, max_tokens=TITLE_TOKENS)), models)
     line = next((line for line in text.splitlines() if line.strip()), "")
     return line.strip(" #*\"'«».:").strip()[:LONGEST_TITLE]
+
+
+async def _written(prompt: Prompt, models: Provider) -> str:
+    """Return an answer; that of an embedded model comes bit by bit, for only so it can be told from a silent one."""
+    return await whole(msgspec.structs.replace(prompt, stream=prompt.model.embedded), models)
 
 
 def _named(language: str | None) -> str:
@@ -235,18 +240,11 @@ def _merged(noted: Sequence[Notes]) -> Notes:
     """Return the notes of all stretches, each thing once: the first time that it was said."""
     names = {" ".join(_words(name)): name.strip() for notes in reversed(noted) for name in reversed(notes.participants)}
     participants = tuple(reversed(names.values()))
-    actions: list[Action] = []
-    for action in (action for notes in noted for action in notes.actions):
-        if not any(_is_same(action.task, other.task) for other in actions):
-            actions.append(_owned(action, participants))
     decisions = _once(line for notes in noted for line in notes.decisions)
-    points = _once(line for notes in noted for line in notes.points)
-    return Notes(
-        participants,
-        tuple(line for line in points if not any(_is_same(line, other) for other in decisions)),
-        decisions,
-        tuple(actions),
-    )
+    points = _once((line for notes in noted for line in notes.points), decisions)
+    actions = {action.task: action for notes in reversed(noted) for action in reversed(notes.actions)}
+    tasks = _once(action.task for notes in noted for action in notes.actions)
+    return Notes(participants, points, decisions, tuple(_owned(actions[task], participants) for task in tasks))
 
 
 def _owned(action: Action, participants: Sequence[str]) -> Action:
@@ -257,14 +255,18 @@ def _owned(action: Action, participants: Sequence[str]) -> Action:
     return Action(action.task, next(named, None), action.due)
 
 
-def _once(lines: Iterable[str]) -> tuple[str, ...]:
+def _once(lines: Iterable[str], besides: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the lines that say what none before them says, nor any of `besides`."""
+    said = [frozenset(_words(line)) for line in besides]
     kept: list[str] = []
     for line in lines:
-        if not any(_is_same(line, other) for other in kept):
+        words = frozenset(_words(line))
+        if not any(_is_same(words, other) for other in said):
+            said.append(words)
             kept.append(line)
     return tuple(kept)
 
 
-def _is_same(one: str, other: str) -> bool:
-    ours, theirs = set(_words(one)), set(_words(other))
-    return len(ours & theirs) >= SAME * max(1, len(ours | theirs))
+def _is_same(one: frozenset[str], other: frozenset[str]) -> bool:
+    alike = len(one & other)
+    return alike >= SAME * max(1, len(one) + len(other) - alike)

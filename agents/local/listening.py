@@ -24,7 +24,7 @@ MOST_LEFT_OUT_S = 1.5
 # The language of a word or two is a guess: it is one that was heard before, or else of these, whichever fits better.
 SHORT_S = 3.0
 USUAL = ("fr", "en")
-SURE = 0.8
+SURE, MOST_GUESSES = 0.8, 3
 
 
 class HeardSegment(Struct, frozen=True):
@@ -155,7 +155,7 @@ class Listening:
             return likely
         if likely in self._heard or (likely in USUAL and (probability > SURE or not self._heard)):
             return likely
-        candidates = list(self._heard) or [likely, *USUAL]
+        candidates = [language for language, _ in self._heard.most_common(MOST_GUESSES)] or [likely, *USUAL]
         if len(candidates) == 1:
             return candidates[0]
         readings = (whisper.read(window, language, PROBE) for language in candidates)

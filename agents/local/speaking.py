@@ -18,10 +18,11 @@ VOICES = {"fr": "fr-FR", "en": "en-GB", "de": "de-DE", "es": "es-ES", "it": "it-
 MOST_CHARACTERS = 4_096
 # The voice holds the interpreter while it speaks, 6 ms for a second of speech: so little at a time.
 MOST_PIECE = 150
-# What is written but not said: control characters, tags (the voice would take them for its own), Markdown.
-_UNSAID = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff*_`#~|\[\]{}\\]|<[^>]*>?|>")
+# What is written but not said: Markdown, and what the voice would take for its own, tags and control characters.
+_MARKS = re.compile(r"[*`~#]+|^\s*[-+•]\s+", re.MULTILINE)
+_UNSAID = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff_|\[\]{}\\]|<[^>]*>?|>")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
-_SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*\s*")
+_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 
 class Spoken(Struct, frozen=True):
@@ -85,9 +86,9 @@ def language_of(text: str) -> str:
 
 def pieces(text: str) -> list[str]:
     """Cut a text into sentences, and sentences that are too long at commas or between words."""
-    said = _UNSAID.sub(" ", _LINK.sub(r"\1", text))
+    said = _UNSAID.sub(" ", _MARKS.sub("", _LINK.sub(r"\1", text)))
     found: list[str] = []
-    for sentence in _SENTENCE.findall(said):
+    for sentence in _BETWEEN_SENTENCES.split(said):
         rest = " ".join(sentence.split())
         while len(rest) > MOST_PIECE:
             at = max(rest.rfind(mark, 0, MOST_PIECE) for mark in (",", ";", ":"))

@@ -12,7 +12,8 @@ from msgspec import Struct
 from agents.audio.clip import RATE, SAMPLE_BYTES
 from agents.messages import Word
 
-THREADS = 2
+# One reader for each lane of `Hearing`: they share the weights and, when both read, the processor.
+READERS, THREADS = 2, 2
 MOST_STRETCH_S = 20  # a window has 30; whoever else wants the engine waits for one to be read
 # A pause that ends a stretch: shorter than between two people who take turns, and longer than within most sentences.
 PAUSE_MS = 300
@@ -46,7 +47,8 @@ class Manner(Struct, frozen=True):
     unlike: int = 0
 
 
-QUICK, CAREFUL, PROBE = Manner(1, WINDOW_S), Manner(5, 10.0, unlike=8), Manner(1, WINDOW_S, unlike=3)
+# Five hypotheses cost a seventh more than one, and halve the wrong words of short questions.
+QUICK, CAREFUL, PROBE = Manner(5, WINDOW_S), Manner(5, 10.0, unlike=8), Manner(1, WINDOW_S, unlike=3)
 
 
 class Window(Struct, frozen=True):
@@ -118,7 +120,7 @@ class _Model(Protocol):
 
 
 class Whisper:
-    """The loaded model; several threads may call it, and take turns in its engine."""
+    """The loaded model; several threads may call it."""
 
     def __init__(self, folder: Path) -> None:
         """Load the model, which takes a second and 230 MB; the network is not asked for anything."""
@@ -126,7 +128,9 @@ class Whisper:
         # Imported with numpy by those who transcribe: an idle child stays small.
         library, self._np = import_module("faster_whisper"), import_module("numpy")
         self._parts, self._vad = import_module("faster_whisper.transcribe"), import_module("faster_whisper.vad")
-        model = library.WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=THREADS)
+        model = library.WhisperModel(
+            str(folder), device="cpu", compute_type="int8", cpu_threads=THREADS, num_workers=READERS
+        )
         self._model = cast("_Model", model)
         self._tokenizers: dict[str, _Tokenizer] = {}
 
@@ -200,11 +204,12 @@ class Whisper:
         words: list[Word] = []
         for aligned in self._model.find_alignment(tokenizer, [tokens], window.encoded, window.frames):
             for row in aligned:
-                word = Word(str(row["word"]).strip(), begin + float(row["start"]), begin + float(row["end"]))
-                if words and not any(map(str.isalnum, word.text)):
-                    # Punctuation comes as a word of its own.
+                raw = str(row["word"])
+                word = Word(raw.strip(), begin + float(row["start"]), begin + float(row["end"]))
+                if words and not raw.startswith(" ") and not word.text[:1].isalnum():
+                    # Punctuation comes as a word of its own, and so does what follows a hyphen.
                     last = words.pop()
-                    word = Word(last.text + word.text, last.start_s, last.end_s)
+                    word = Word(last.text + word.text, last.start_s, max(last.end_s, word.end_s))
                 words.append(word)
         return [word for word in words if word.text]
 

@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from agents.audio.languages import likely_language
 from agents.errors import ProviderDown
 from agents.messages import Done, Segment, Transcript, Word
 from agents.providers.audio_usage import heard
@@ -68,8 +67,7 @@ def read_transcript(body: bytes, model: Model, sent_s: Decimal) -> Done:
         raise failure(ProviderDown, "malformed", accepted=True)
     text = answer.text.strip()
     segments = _segments(_timed(answer.segments), _timed(answer.words), float(sent_s))
-    # Some models do not say which language they heard.
-    transcript = Transcript(text, _language(answer.language) or likely_language(text), segments)
+    transcript = Transcript(text, _language(answer.language), segments)
     if answer.usage == _NULL:
         return Done(transcript=transcript)
     try:

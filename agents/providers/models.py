@@ -7,6 +7,7 @@ import msgspec
 
 from accounts.gate.gate import Hold
 from agents.audio.clip import Clip
+from agents.audio.languages import likely_language
 from agents.errors import ModelUnavailable, ProviderDown
 from agents.messages import Done, Events, Message, Prompt, Sampling, Sound, Transcript
 from agents.providers.failure import failure
@@ -95,7 +96,7 @@ class Models:
         Args:
             model: Of kind transcription.
             clip: No longer than the model takes in one call.
-            language: ISO 639-1; None has the model find it.
+            language: ISO 639-1; None has the model find it; of one that does not tell, the text tells.
 
         Raises:
             ProviderError: The provider failed, or gave something else.
@@ -108,7 +109,8 @@ class Models:
         done = await self._whole(Prompt(model, (), clip=clip, language=language))
         if done.transcript is None:
             raise failure(ProviderDown, "malformed", accepted=True)
-        return done.transcript
+        found = language or done.transcript.language or likely_language(done.transcript.text)
+        return msgspec.structs.replace(done.transcript, language=found)
 
     async def speak(self, model: Model, text: str, language: str | None = None) -> Sound:
         """Return a text as it is spoken.

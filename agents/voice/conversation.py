@@ -1,6 +1,7 @@
 """A conversation over one connection: its session's orders carried out, its turns taken one at a time."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from agents.voice.outbox import Outbox
 from agents.voice.session import State, step
 from agents.voice.turns import Ask, Client, Turns
 
+Warm = Callable[[], Coroutine[None, None, None]]
 GOODBYE_S = 5.0  # to settle what is open once the client is gone
 
 
@@ -26,14 +28,19 @@ class Conversation:
         client: Who is told.
         turns: Who lets in, answers and settles.
         equipment: What hearing needs of the machine.
+        warm: Makes ready whoever hears and speaks; called once somebody is going to speak.
 
     """
 
-    def __init__(self, client: Client, turns: Turns, equipment: Equipment | None = None) -> None:
+    def __init__(
+        self, client: Client, turns: Turns, equipment: Equipment | None = None, warm: Warm | None = None
+    ) -> None:
         self._turns = turns
         self._outbox = Outbox(client)
         self._tasks = asyncio.TaskGroup()
         self._state = State()
+        self._warm = warm
+        self._warming: asyncio.Task[None] | None = None
         self._media = Media(equipment or Equipment(), self._outbox, self._take, self._tasks)
         self._turn: Attending | None = None
         self._attendance: asyncio.Task[None] | None = None
@@ -68,6 +75,7 @@ class Conversation:
             TurnRefused: Nothing can be heard here, or not at this rate.
 
         """
+        self._get_ready()
         await self._media.listen(rate, ask, form)
 
     async def hear(self, piece: bytes) -> None:
@@ -91,7 +99,9 @@ class Conversation:
             TurnRefused: The offer cannot be used, or there are no peer connections here.
 
         """
-        return await self._media.offer(sdp, ask)
+        answer = await self._media.offer(sdp, ask)
+        self._get_ready()
+        return answer
 
     async def candidate(self, candidate: Candidate) -> None:
         """Take one more way to reach the peer.
@@ -115,8 +125,13 @@ class Conversation:
             await self._media.aclose()
         if self._attendance is not None:
             self._attendance.cancel()
-        if self._sending is not None:
-            self._sending.cancel()
+        for task in (self._sending, self._warming):
+            if task is not None:
+                task.cancel()
+
+    def _get_ready(self) -> None:
+        if self._warm is not None and self._warming is None:
+            self._warming = self._tasks.create_task(self._warm())
 
     def _take(self, signal: signals.Input) -> None:
         self._state, orders = step(self._state, signal)

@@ -6,18 +6,26 @@ from pathlib import Path
 from msgspec import Struct
 
 
+class IceServer(Struct, frozen=True):
+    """One STUN or TURN server; a TURN server has credentials."""
+
+    url: str
+    username: str | None = None
+    credential: str | None = None
+
+
 class Equipment(Struct, frozen=True):
     """What conversations by voice are given.
 
     Attributes:
         detector: The weights of the detector of speech (Silero, ONNX); without them loudness decides.
-        ice_servers: Addresses of STUN and TURN servers, separated by commas; none are asked if None.
+        ice_servers: STUN and TURN servers that are asked how we are reached; nobody else is.
         loopback: Whether a peer connection may be made over the loopback interface.
 
     """
 
     detector: Path | None = None
-    ice_servers: str | None = None
+    ice_servers: tuple[IceServer, ...] = ()
     loopback: bool = False
 
 

@@ -45,6 +45,7 @@ class Media:
         self._frames = Frames(outbox, take)
         self._peer: Peer | None = None
         self._listening: Listening | None = None
+        self._announced: tuple[int, Ask, Format] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._ear: asyncio.Task[None] | None = None
 
@@ -53,7 +54,7 @@ class Media:
         self._run(self._frames.run())
 
     async def listen(self, rate: int, ask: Ask, form: Format) -> None:
-        """Listen to frames of this rate from here on.
+        """Listen to frames of this rate from here on; announced once more, the stream goes on.
 
         Raises:
             TurnRefused: There is no such rate.
@@ -61,8 +62,12 @@ class Media:
         """
         if rate not in RATES:
             raise TurnRefused("invalid_request", "Fréquence d'échantillonnage hors de 8000 à 48000.")
+        announced = (rate, ask, form)
+        if self._listening is not None and self._announced == announced:
+            return
         await self._hang_up()
         self._listening = await self._listener(await asyncio.to_thread(_decoding, rate, form), ask)
+        self._announced = announced
 
     async def hear(self, piece: bytes) -> None:
         """Take a frame of sound; none is heard beside a peer connection.
@@ -152,7 +157,7 @@ class Media:
         return listening
 
     async def _hang_up(self) -> None:
-        peer, self._peer, self._listening = self._peer, None, None
+        peer, self._peer, self._listening, self._announced = self._peer, None, None, None
         if self._ear is None:
             return
         self._ear.cancel()

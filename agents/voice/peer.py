@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCPeerConnection
 from aiortc import RTCSessionDescription as Description
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
+from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 
@@ -26,6 +27,7 @@ MOST_SECTIONS = 8
 NEEDED = ("\nm=audio", "\na=ice-ufrag:", "\na=ice-pwd:", "\na=fingerprint:")
 MOST_CANDIDATES = 64
 CONNECT_S = 30.0
+PACKETS_KEPT = "_RTCRtpReceiver__jitter_buffer"
 LOOPBACK = "127.0.0.1"
 
 # What the parsers of descriptions and candidates raise when they are given what no browser makes.
@@ -59,12 +61,15 @@ class Peer:
     def __init__(self, equipment: Equipment, listening: Listening, take: Take) -> None:
         self._loopback = equipment.loopback
         self._listening = listening
+        # Never None: the library would ask servers of its own choice.
+        servers = [RTCIceServer(each.url, each.username, each.credential) for each in equipment.ice_servers]
         self._connection = RTCPeerConnection(
-            RTCConfiguration(iceServers=servers(equipment.ice_servers), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+            RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
         self.track = Spoken(take)
         self._changed = asyncio.Event()
         self._candidates = 0
+        self._closing: asyncio.Future[None] | None = None
         self._connection.on("connectionstatechange", self._changed.set)
 
     @property
@@ -132,7 +137,10 @@ class Peer:
     async def aclose(self) -> None:
         """Close the connection."""
         self.track.stop()
-        await self._connection.close()
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._connection.close())
+        # Whoever waits may be cancelled; a close that is broken off would leave its transports open.
+        await asyncio.shield(self._closing)
         self._changed.set()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
@@ -156,8 +164,11 @@ class Peer:
         for each in self._connection.getTransceivers():
             if each.kind != "audio":
                 each.direction = "inactive"
-            elif self._loopback:
-                # The gatherer has no public way to be told of an address, and leaves out the loopback one.
+                continue
+            # Both have no public way in: the receiver keeps four packets back before it gives the first, and the
+            # gatherer leaves the loopback interface out.
+            setattr(each.receiver, PACKETS_KEPT, JitterBuffer(capacity=16, prefetch=1))
+            if self._loopback:
                 connection = each.receiver.transport.transport.iceGatherer._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
                 connection.get_component_candidates = _WithLoopback(connection.get_component_candidates)
 
@@ -170,20 +181,6 @@ class _WithLoopback:
 
     async def __call__(self, component: int, addresses: list[str], timeout: int = 5) -> list[Any]:  # noqa: ASYNC109 - the gatherer's own
         return await self._gather(component, [*addresses, LOOPBACK], timeout)
-
-
-def servers(addresses: str | None) -> list[RTCIceServer]:
-    """Return the servers that a setting names, separated by commas: `turn:user:password@host:port` or `stun:host`."""
-    return [_server(each.strip()) for each in (addresses or "").split(",") if each.strip()]
-
-
-def _server(address: str) -> RTCIceServer:
-    scheme, _, rest = address.partition(":")
-    credentials, at, host = rest.rpartition("@")
-    if not at:
-        return RTCIceServer(address)
-    user, _, password = credentials.partition(":")
-    return RTCIceServer(f"{scheme}:{host}", username=user, credential=password)
 
 
 def refused() -> TurnRefused:

@@ -14,6 +14,9 @@ from agents.voice.signals import Play, Played, Take
 RATE = 48_000  # of Opus
 FRAME = RATE // 50  # samples: 20 ms, the packet of WebRTC
 FRAME_BYTES = FRAME * SAMPLE_BYTES
+# Where the process stood still for longer, time lost is lost: what is hurried after it only waits at the other end,
+# and sounds on there after a stop.
+LATE_S = 0.02
 
 
 class Spoken(MediaStreamTrack):
@@ -45,7 +48,7 @@ class Spoken(MediaStreamTrack):
         wait = self._begun + self._frames * FRAME / RATE - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
-        elif wait < -1:  # the process stood still: go on from here rather than hurry after lost time
+        elif wait < -LATE_S:
             self._begun -= wait
         return self._frame(self._next())
 

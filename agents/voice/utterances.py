@@ -9,9 +9,9 @@ from agents.audio.clip import RATE, SAMPLE_BYTES, Clip
 from agents.voice.detector import WINDOW, Detector
 
 WINDOW_BYTES = WINDOW * SAMPLE_BYTES
-LIKELY = 0.5  # from here on a window is speech, and once somebody speaks, until it falls below the next
-UNLIKELY = 0.35
-ONSET = (4, 6)  # windows of speech among so many make a beginning: 130 ms, short enough to be stopped by
+LIKELY = 0.4  # from here on a window is speech, and once somebody speaks, until it falls below the next
+UNLIKELY = 0.25
+ONSET = (3, 5)  # windows of speech among so many make a beginning: 100 ms, short enough to be stopped by
 PRE_ROLL = round(0.3 * RATE / WINDOW)  # windows before the beginning: the breath and the soft consonants
 PAUSE = round(0.55 * RATE / WINDOW)  # windows of silence that end an utterance
 TAIL = round(0.2 * RATE / WINDOW)  # of which this much is kept

@@ -82,10 +82,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Meeting:
-    """A script and its sound: raw PCM of 16 bit, mono, 16 kHz."""
+    """A script and its sound: raw PCM of 16 bit, mono, 16 kHz; `spans` tells when each line is said, in seconds."""
 
     lines: tuple[Line, ...]
     pcm: bytes
+    spans: tuple[tuple[float, float], ...]
 
     @property
     def text(self) -> str:
@@ -118,14 +119,18 @@ def _points() -> Iterator[tuple[Line, ...]]:
 def meeting(minutes: float) -> Meeting:
     """Return a meeting of whole points of the agenda, of at least so many minutes."""
     lines: list[Line] = []
+    spans: list[tuple[float, float]] = []
     sound: list[bytes] = [silence(0.5)]
-    size = 0
+    size = len(sound[0])
     for point in _points():
         for line in point:
             lines.append(line)
-            sound += [say(line.text, line.language), silence(BETWEEN_SENTENCES_S)]
+            said, pause = say(line.text, line.language), silence(BETWEEN_SENTENCES_S)
+            spans.append((size / 2 / RATE, (size + len(said)) / 2 / RATE))
+            sound += [said, pause]
+            size += len(said) + len(pause)
         sound.append(silence(BETWEEN_SPEAKERS_S))
-        size = sum(map(len, sound))
+        size += len(sound[-1])
         if size >= minutes * 60 * RATE * 2:
             break
-    return Meeting(tuple(lines), b"".join(sound))
+    return Meeting(tuple(lines), b"".join(sound), tuple(spans))

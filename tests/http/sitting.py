@@ -1,10 +1,14 @@
 """A short meeting that a scripted vendor hears in several parts, and a gateway whose ears are that short."""
 
 import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.http.accounts import Caller
+from tests.http.papers import form
 from tests.http.sent import send
 from tests.speech import RATE, encoded, say, silence
 from tests.upstream import Upstream
@@ -37,13 +41,18 @@ SENTENCES = (
     "Claire Martin présente le budget des voyages devant toute l'équipe ce matin.",
     "Nous décidons de lancer le site au printemps avec toute l'équipe.",
     "Claire Martin doit préparer le budget des voyages pour vendredi.",
+    "Plusieurs personnes ont déjà donné leur avis par écrit le mois dernier.",
+    "Tout le monde est d'accord avec cette analyse du budget.",
 )
 SECTIONS = ("## Participants", "## Points abordés", "## Décisions", "## Actions")
 
 
 @dataclass
 class Sitting:
-    """A meeting of three sentences with pauses between them; `minutes` says what the chat model is scripted to do."""
+    """A meeting of some sentences with pauses between them.
+
+    `minutes` says what the chat model is scripted to do, `failing` what becomes of parts with a sentence, each time.
+    """
 
     upstream: Upstream
     minutes: dict[str, Any] = field(default_factory=lambda: {"shaped": json.dumps(NOTES)})
@@ -81,7 +90,7 @@ class Sitting:
         begin = self.pcm.find(heard.pcm) / 2 / RATE
         inside = [n for n, (start, _) in enumerate(self.times) if begin <= start < begin + heard.seconds]
         self.parts.append(heard)
-        steps = self.failing.get(inside[0], []) if inside else []
+        steps = next((self.failing[n] for n in inside if self.failing.get(n)), [])
         segments = [
             {"text": self.said(n), "start": self.times[n][0] - begin, "end": self.times[n][1] - begin} for n in inside
         ]
@@ -98,3 +107,21 @@ class Sitting:
 def boardroom_files(upstream: Upstream) -> dict[str, str]:
     """Return the files of a gateway that has short ears."""
     return {"router.toml": ROUTER_TOML.format(openai=upstream.openai_url)}
+
+
+@contextmanager
+def sending(caller: Caller, content: bytes, *headers: str, sent: float = 1) -> Iterator[socket.socket]:
+    """Send a meeting, or a share of its bytes, and hand over the socket before anything is read."""
+    body = form((b'Content-Disposition: form-data; name="file"', content))
+    lines = [
+        f"POST {PATH} HTTP/1.1",
+        f"Host: 127.0.0.1:{caller.gateway.port}",
+        f"Authorization: Bearer {caller.credential}",
+        "Content-Type: multipart/form-data; boundary=X",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *headers,
+    ]
+    with socket.create_connection(("127.0.0.1", caller.gateway.port), timeout=30) as wire:
+        wire.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body[: round(len(body) * sent)])
+        yield wire

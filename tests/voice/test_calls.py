@@ -155,7 +155,7 @@ def test_an_offer_that_is_none_is_refused(offer, change):
     assert refusal(change(offer)) == "invalid_request"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_offer_is_answered_or_refused(offer, data):
     lines = offer.splitlines()

