@@ -176,7 +176,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._in_body = False
         if not self.pipeline:
             # A long body stopped it, and nobody asks for more of one that is whole: who leaves would not be seen.
-            cast("FlowControl", self.flow).resume_reading()
+            self.flow.resume_reading()
         super().on_message_complete()
         if cast("Any", self.cycle).response_complete:
             self._stop_head_timer()
