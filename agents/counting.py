@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agents.messages import Message
-from metering.bound import most_input
 from metering.tokens import Tokens
+from metering.usage import most_input
 from pricing_tables.model import Model
 
 # A vocabulary that an operator's row names, or leaves at its default, may be only near the model's own: a tenth more.

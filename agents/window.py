@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from agents.errors import PromptTooLong
 from agents.messages import Message
-from metering.bound import most_input
+from metering.usage import most_input
 from pricing_tables.model import Model
 
 # A window is shared: what is read may take three quarters, so that an answer is never squeezed out by passages.

@@ -1,11 +1,12 @@
 """What is heard and spoken: in tokens at most and most likely, and how much of a provider's count is believed."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from math import ceil
 
 from msgspec.structs import replace
 
-from metering.usage import Usage, UsageAbsurd
+from metering.usage import Usage, UsageAbsurd, most_input
 from pricing_tables.model import Model
 
 # What OpenAI documents: a token for 100 ms that are heard, for 50 ms that are spoken (api/docs/guides/realtime-costs).
@@ -47,7 +48,9 @@ def likely_spoken(model: Model, characters: int, sound_s: float | None) -> int:
     return min(ceil(seconds * min(SPOKEN_TOKENS_S, model.audio_tokens_s)), most_spoken(model, characters))
 
 
-def believed(usage: Usage, model: Model, audio_s: Decimal | None, characters: int | None) -> Usage:
+def believed(
+    usage: Usage, model: Model, audio_s: Decimal | None, characters: int | None, texts: Sequence[str] = ()
+) -> Usage:
     """Return a provider's count with the seconds and characters that are owed: never more than were sent.
 
     Args:
@@ -55,9 +58,10 @@ def believed(usage: Usage, model: Model, audio_s: Decimal | None, characters: in
         model: Who heard or spoke.
         audio_s: How much was sent to a transcription model, None to another.
         characters: How much was sent to a speech model, None to another.
+        texts: What was sent to a speech model.
 
     Raises:
-        UsageAbsurd: It counted more tokens than the sound can have.
+        UsageAbsurd: It counted more tokens than the sound or the text can have.
 
     """
     if not model.audio_tokens_s:
@@ -70,6 +74,8 @@ def believed(usage: Usage, model: Model, audio_s: Decimal | None, characters: in
             if not usage.audio_input:
                 # A count without its parts is of what was sent, which is sound.
                 usage = replace(usage, audio_input=usage.input_uncached, input_uncached=0)
+        elif usage.input_tokens > most_input(texts):
+            raise UsageAbsurd("more tokens than its text can have")
         most = most_written(model) if characters is None else most_spoken(model, characters)
         if usage.output_tokens > most:
             raise UsageAbsurd("more tokens than its answer can have")

@@ -1,6 +1,5 @@
 """The most that a call can consume, known before it is made: what budgets reserve (6.6)."""
 
-from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -12,12 +11,6 @@ from metering.audio import most_heard, most_spoken, most_written
 from metering.hours import EXACT
 from metering.impact import ImpactOf
 from metering.reckoning import A_THOUSAND, ZERO, Scale
-
-# What a chat template puts around a prompt and around each turn, in tokens. The templates of the embedded models and of
-# the vendors' own counting rules stay below (OpenAI cookbook, "How to count tokens": 3 a turn and 3 a reply; ChatML of
-# Qwen2.5: 5 a turn and a system line of 21).
-TEMPLATE_TOKENS = 64
-TURN_TOKENS = 8
 
 
 class Size(Struct, frozen=True):
@@ -68,14 +61,6 @@ class Bound(Struct, frozen=True):
 
 
 NO_BOUND = Bound(ZERO, ZERO, 0)
-
-
-def most_input(texts: Iterable[str]) -> int:
-    """Return the most tokens that these turns can have: no tokenizer makes more tokens of a text than it has bytes."""
-    tokens = TEMPLATE_TOKENS
-    for text in texts:
-        tokens += TURN_TOKENS + (len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")))
-    return tokens
 
 
 def bound_of(scale: Scale, size: Size, day: date, longest_s: float) -> Bound:

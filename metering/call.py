@@ -105,7 +105,8 @@ class Call:
             self.usage = Usage()
         if self.usage is not None:
             try:
-                self.usage = believed(self.usage, self.model, self.audio_s, self.characters)
+                texts = [content for _, content in self.asked]
+                self.usage = believed(self.usage, self.model, self.audio_s, self.characters, texts)
             except UsageAbsurd as cause:
                 self.usage, self.refusal = None, str(cause)
 

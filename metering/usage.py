@@ -1,11 +1,18 @@
 """Tokens of one upstream call, in disjoint buckets."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
 
 MOST_TOKENS = 10_000_000  # no model's window comes near; a larger count is a broken or hostile one
+
+# What a chat template puts around a prompt and around each turn, in tokens. The templates of the embedded models and of
+# the vendors' own counting rules stay below (OpenAI cookbook, "How to count tokens": 3 a turn and 3 a reply; ChatML of
+# Qwen2.5: 5 a turn and a system line of 21).
+TEMPLATE_TOKENS = 64
+TURN_TOKENS = 8
 
 UsageSource = Literal["provider", "estimated"]
 
@@ -43,3 +50,11 @@ class Usage(Struct, frozen=True, kw_only=True):
     def output_tokens(self) -> int:
         """Everything that was generated: visible, reasoning and audio."""
         return self.output_visible + self.reasoning + self.audio_output
+
+
+def most_input(texts: Iterable[str]) -> int:
+    """Return the most tokens that these turns can have: no tokenizer makes more tokens of a text than it has bytes."""
+    tokens = TEMPLATE_TOKENS
+    for text in texts:
+        tokens += TURN_TOKENS + (len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")))
+    return tokens

@@ -174,6 +174,9 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._refused or self._offers:
             return
         self._in_body = False
+        if not self.pipeline:
+            # A long body stopped it, and nobody asks for more of one that is whole: who leaves would not be seen.
+            self.flow.resume_reading()
         super().on_message_complete()
         if cast("Any", self.cycle).response_complete:
             self._stop_head_timer()

@@ -1,13 +1,16 @@
 """Where recordings lie while they are heard: files named by chance, gone whatever happens to the process."""
 
 import asyncio
+import errno
 import hashlib
+import os
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from agents.audio.decoder import RESERVE_BYTES
 from documents.desk import desk
 from router.decoding import too_large
 from router.errors import Refused
@@ -23,14 +26,16 @@ class Spooled:
     Args:
         path: Where it goes.
         most: Bytes of it.
+        reserve_bytes: Of the disk, which recordings leave free: the books lie on it too.
 
     Attributes:
         path: Where it is.
 
     """
 
-    def __init__(self, path: Path, most: int) -> None:
+    def __init__(self, path: Path, most: int, reserve_bytes: int = RESERVE_BYTES) -> None:
         self.path = path
+        self._reserve_bytes = reserve_bytes
         self._most = most
         self._size = 0
         self._rest = bytearray()
@@ -79,6 +84,8 @@ class Spooled:
 
     def _append(self, piece: bytearray) -> None:
         self._digest.update(piece)
+        if shutil.disk_usage(self.path.parent).free < self._reserve_bytes + len(piece):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with self.path.open("ab") as file:
             file.write(piece)
 

@@ -7,9 +7,10 @@ import msgspec
 
 from accounts.gate.gate import Claim, Gate, Hold
 from agents.messages import Task
-from metering.bound import NO_BOUND, Bound, Size, most_input
+from metering.bound import NO_BOUND, Bound, Size
 from metering.ledger import Admission
 from metering.meter import Meter
+from metering.usage import most_input
 from pricing_tables.model import Model
 from storage.errors import StorageError
 

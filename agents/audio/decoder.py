@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext, suppress
@@ -22,6 +23,8 @@ IDLE_SECONDS = 300.0
 MEMORY_BYTES = 256 * MIB
 # So many at a time; of those that may take long only one, so that short ones find a place.
 PLACES, LARGE_BYTES = 4, 8 * MIB
+# What is left of the disk to the books beside the recordings: twenty kilobytes may unfold to half a gigabyte.
+RESERVE_BYTES = 128 * MIB
 # An encoder pads: what is allowed to last an hour may last so much more.
 GRACE_FRAMES = RATE // 2
 # The slowest codec takes a second of processor for five minutes of sound; a busy machine takes longer by the clock.
@@ -43,13 +46,15 @@ _REASONS: Mapping[str, str] = {
 class Decoder:
     """Decodes uploads; the process starts with the first, or is there before it, and ends when it idles."""
 
-    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, idle_seconds: float = IDLE_SECONDS, reserve_bytes: int = RESERVE_BYTES) -> None:
         """Set up; nothing is started.
 
         Args:
             idle_seconds: After which the process ends, to give its memory back.
+            reserve_bytes: Of the disk, which recordings leave free.
 
         """
+        self._reserve_bytes = reserve_bytes
         self._sandbox = Sandbox(_MODULE, str(idle_seconds), places=PLACES, environment=_ENVIRONMENT)
         self._large = asyncio.Semaphore(1)
 
@@ -74,7 +79,7 @@ class Decoder:
         Raises:
             AudioUnreadable: And another try would end the same way; the text says why.
             AudioTooLong: It lasts longer.
-            DecoderDown: The decoding process does not run, or the disk is full.
+            DecoderDown: The decoding process does not run, or the disk has no room for it.
 
         """
         try:
@@ -99,18 +104,30 @@ class Decoder:
             # To free the blocks of hours of samples takes half a second.
             failing.push_async_callback(asyncio.to_thread, Path(name).unlink, missing_ok=True)
             with os.fdopen(descriptor, "r+b") as result, upload.open("rb") as source:
-                end = await self._sandbox.run(request, source, result, _limits(most_s))
-                recording = _recording(end, result, Path(name), most_s)
+                limits = _limits(most_s, self._room(folder))
+                end = await self._sandbox.run(request, source, result, limits)
+                if end == "size" and limits.result_bytes < _most_bytes(most_s):
+                    end = "disk"
+                # Of hours there may be a hundred thousand pauses.
+                recording = await asyncio.to_thread(_recording, end, result, Path(name), most_s)
             failing.pop_all()
             return recording
 
+    def _room(self, folder: Path) -> int:
+        """Return how many bytes one recording may take of the disk while as many as there are places are made."""
+        return max(0, shutil.disk_usage(folder).free - self._reserve_bytes) // PLACES
 
-def _limits(most_s: int) -> Limits:
+
+def _most_bytes(most_s: int) -> int:
+    return (most_s * RATE + GRACE_FRAMES) * SAMPLE_BYTES + MOST_TOLD_BYTES
+
+
+def _limits(most_s: int, room: int) -> Limits:
     return Limits(
         memory_bytes=MEMORY_BYTES,
         cpu_seconds=CPU_SECONDS + most_s // SOUND_A_CPU_SECOND,
         wall_seconds=WALL_SECONDS + most_s / SOUND_A_WALL_SECOND,
-        result_bytes=(most_s * RATE + GRACE_FRAMES) * SAMPLE_BYTES + MOST_TOLD_BYTES,
+        result_bytes=min(_most_bytes(most_s), room),
     )
 
 

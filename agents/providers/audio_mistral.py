@@ -63,7 +63,7 @@ class MistralAI:
                 body = odd.body.encode()
             except (MistralError, NoResponseError):
                 raise malformed() from None
-        return read_transcript(body, model, clip.seconds)
+        return await asyncio.to_thread(read_transcript, body, model, clip.seconds)
 
     async def say(self, prompt: Prompt) -> Done:
         """Return the sound of the prompt's text."""

@@ -44,7 +44,7 @@ class OpenAI:
                 )
             except OpenAIError:
                 raise malformed() from None
-        return read_transcript(answer.content, model, clip.seconds)
+        return await asyncio.to_thread(read_transcript, answer.content, model, clip.seconds)
 
     async def say(self, prompt: Prompt) -> Done:
         """Return the sound of the prompt's text."""

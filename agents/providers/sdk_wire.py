@@ -54,10 +54,21 @@ class Wire(httpx2.AsyncBaseTransport):
                 answer.finish()
                 raise refusal(answer.status, answer.retry_after)
             content = await answer.body(MOST_SOUND_BYTES if path == _SPEECH else MOST_TRANSCRIPT_BYTES)
-            headers = {"content-type": answer.media_type, "x-busy-seconds": answer.busy}
+            headers = {"content-type": _plain(answer.media_type), "x-busy-seconds": _ascii(answer.busy)}
             return httpx2.Response(answer.status, headers=headers, content=content)
         finally:
             answer.close()
+
+
+def _plain(media_type: str) -> str:
+    """Return a media type without its parameters but for the rate of samples: SDKs decode by a `charset`, or fail."""
+    kind, *options = _ascii(media_type).split(";")
+    return ";".join([kind, *(option for option in options if option.strip().lower().startswith("rate="))])
+
+
+def _ascii(header: str) -> str:
+    """Return a header without what clients refuse to see in one."""
+    return header.encode("ascii", "ignore").decode()
 
 
 class Nobody(httpx2.AsyncBaseTransport):

@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from agents.messages import Prompt
-from metering.bound import Size, most_input
+from metering.bound import Size
+from metering.usage import most_input
 from pricing_tables.model import Model
 
 

@@ -9,6 +9,7 @@ from agents.audio.clip import RATE, Clip
 from agents.errors import ModelUnavailable
 from agents.messages import Segment, Transcript
 from agents.transcription import transcribe
+from tests.hearing import Blocks
 
 pytestmark = pytest.mark.anyio
 MODEL: object = None  # nobody here looks at it
@@ -89,3 +90,13 @@ async def test_first_failure_ends_the_others_and_is_told_alone():
         await transcribe(clips(2), MODEL, None, ears, 2)
 
     assert ears.given_up == 1
+
+
+async def test_the_loop_goes_on_while_hours_are_put_together():
+    words = " ".join(f"mot{number % 97}" for number in range(300))
+    blocks = Blocks()
+
+    heard = await transcribe(clips(120), MODEL, None, Ears([said(words, "fr")] * 120), 2)
+
+    assert len(heard.text.split()) == 120 * 300
+    assert await blocks.end() < 0.05

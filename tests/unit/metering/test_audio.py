@@ -18,7 +18,7 @@ from metering.prometheus import Metrics
 from metering.receipt import CallRow, Receipt
 from metering.reckoning import Scale
 from metering.tokens import Tokens
-from metering.usage import Usage
+from metering.usage import Usage, most_input
 from pricing_tables.loader import load_catalogue, load_rates
 from tests.unit.metering.books import opened, query
 from tests.unit.metering.samples import NOON, admission
@@ -175,6 +175,18 @@ async def test_a_speech_in_tokens_without_a_count_is_counted_by_its_sound_or_els
 
     assert [call.tokens.audio_output for call in receipt.calls] == [50, 39]
     assert {call.tokens.input_uncached for call in receipt.calls} == {8}
+
+
+async def test_more_tokens_than_a_text_can_have_are_not_believed_of_a_speech(books):
+    meter = begun(books, "gpt-4o-mini-tts")
+    most = most_input([TEXT])
+    for read in (most, most + 1):
+        speaking(meter, "gpt-4o-mini-tts").answered(Usage(input_uncached=read, audio_output=40), None)
+
+    calls = (await meter.settle("ok")).calls
+
+    assert [call.usage_source for call in calls] == ["provider", "estimated"]
+    assert calls[0].cost_eur > calls[1].cost_eur
 
 
 async def test_the_embedded_ones_cost_nothing_and_weigh_their_time(books):

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import composite
 
 from metering.audio import likely_heard, likely_spoken, most_written
-from metering.bound import NO_BOUND, Bound, Size, bound_of, most_input
+from metering.bound import NO_BOUND, Bound, Size, bound_of
 from metering.call import Call
 from metering.cost import compile_tariff
 from metering.held import Held
 from metering.hours import EXACT
 from metering.impact import compile_impact
 from metering.reckoning import Circumstances, Scale, receipt_of, weigh
-from metering.usage import Usage
+from metering.usage import Usage, most_input
 from pricing_tables.loader import load_catalogue, load_rates
 
 LONGEST_S = 600.0

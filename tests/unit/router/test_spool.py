@@ -1,6 +1,7 @@
 """Recordings on the disk: whole, private, bounded, and gone in the end."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,18 @@ async def test_one_byte_over_the_limit_is_refused(tmp_path):
             await file.add(b"0")
 
     assert told.value.code == "body_too_large"
+
+
+async def test_uploads_leave_room_on_the_disk_for_the_books(tmp_path):
+    async with spool_in(tmp_path).room() as room:
+        file = Spooled(room / "upload", 10, reserve_bytes=shutil.disk_usage(tmp_path).total)
+        await file.add(b"0" * 10)
+
+        with pytest.raises(Refused) as told:
+            await file.end()
+
+        assert left(tmp_path) == []
+    assert told.value.code == "overloaded"
 
 
 async def test_empty_file_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -197,6 +198,19 @@ async def test_refusals_leave_no_file_and_what_is_gone_is_no_fault_of_the_upload
         await decoder.decode(slow, 60, tmp_path / "nowhere")
 
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.anyio
+async def test_recordings_leave_room_on_the_disk_for_the_books(good, slow, folder):
+    # What an hour takes is more than the quarter of this that each of four may have.
+    decoder = Decoder(reserve_bytes=shutil.disk_usage(folder).free - 300_000_000)
+    try:
+        with pytest.raises(DecoderDown, match="no room on the disk"):
+            await decoder.decode(slow, 3 * 3600, folder)
+        assert list(folder.iterdir()) == []
+        (await decoder.decode(good, 60, folder)).discard()
+    finally:
+        await decoder.aclose()
 
 
 @pytest.mark.anyio

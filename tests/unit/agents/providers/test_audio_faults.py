@@ -10,7 +10,7 @@ import pytest
 from agents.errors import PromptRefused, ProviderBusy, ProviderDown, ProviderTimeout
 from agents.messages import Prompt
 from agents.providers.transport import Timeouts
-from tests.hearing import answered, asked, clip, connected, failed, hearing, saying
+from tests.hearing import Blocks, answered, asked, clip, connected, failed, hearing, saying
 from tests.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
@@ -118,6 +118,25 @@ async def test_what_is_no_answer_is_malformed_and_owed(server, prompt, body):
     assert (type(error), error.code in {"malformed", "cut"}, error.accepted) == (ProviderDown, True, True)
 
 
+# What no header should have, and what a body that is JSON is not read by.
+KINDS = ["{kind}; x=\u00e9", "{kind}; charset=idna", "{kind}; charset=utf-16", "{kind}; charset=nothing"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@EVERY
+async def test_an_odd_content_type_spoils_no_answer(server, prompt, kind):
+    usual = "audio/pcm" if prompt.model.name == "tts-1" else "application/json"
+    body = b'{"text": "Bonjour.", "model": "m", "usage": {}, "language": null, "audio_data": ""}'
+    server.audio.expect(body=body, headers={"Content-Type": kind.format(kind=usual), "X-Busy-Seconds": "\u00e9"})
+
+    if prompt.clip is None and prompt.model.name != "tts-1":
+        # It is no sound, and told as that.
+        assert (await failed(url_of(server, prompt), prompt)).code == "malformed"
+    else:
+        done = await asked(url_of(server, prompt), prompt)
+        assert done.transcript is None or done.transcript.text == "Bonjour."
+
+
 @EVERY
 async def test_an_answer_beyond_every_honest_one_is_not_read_on(server, prompt):
     server.audio.expect(body=b" " * (40 << 20))
@@ -125,6 +144,21 @@ async def test_an_answer_beyond_every_honest_one_is_not_read_on(server, prompt):
     error = await failed(url_of(server, prompt), prompt)
 
     assert (type(error), error.code, error.accepted) == (ProviderDown, "too_large", True)
+
+
+async def test_the_loop_goes_on_while_the_longest_transcript_is_read(server):
+    chat = connected(server.openai_url)
+    server.audio.expect(text="Bonjour.")
+    server.audio.expect(body=b'{"text": "%b"}' % (b"le chat " * 250_000))
+    await answered(chat, PROMPTS["whisper"])
+    blocks = Blocks()
+
+    done = await answered(chat, PROMPTS["whisper"])
+
+    assert done.transcript is not None
+    assert done.transcript.language == "fr"
+    assert await blocks.end() < 0.05
+    await chat.aclose()
 
 
 @EVERY
