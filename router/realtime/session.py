@@ -19,11 +19,11 @@ from router.realtime.client import SocketClient
 from router.realtime.entrance import Anonymous, Caller
 from router.realtime.frames import Sent
 from router.realtime.limits import Bucket, Pace
+from router.realtime.wire import FLOODED as FLOODED_CODE
 from router.realtime.wire import RESTARTING
 from storage.errors import StorageError
 
 AWAY = 1001
-FLOODED_CODE = 4429
 LEAST_COST = 512  # bytes that a frame of sound counts at least: tiny ones cost as much to take
 SAMPLE_BYTES = 2
 NOT_ANNOUNCED = "envoyez « audio.start » avant du son"
