@@ -25,7 +25,8 @@ MOST_SDP = 65_536  # characters: an offer of Chromium has some 7,000
 MOST_SECTIONS = 8
 # Without these nothing can be heard, found or trusted.
 NEEDED = ("\nm=audio", "\na=ice-ufrag:", "\na=ice-pwd:", "\na=fingerprint:")
-MOST_CANDIDATES = 64
+CANDIDATE = "a=candidate:"
+MOST_CANDIDATES = 64  # of one offer, in it and after it: each is sent some packets, wherever it says
 CONNECT_S = 30.0
 PACKETS_KEPT = "_RTCRtpReceiver__jitter_buffer"
 LOOPBACK = "127.0.0.1"
@@ -92,8 +93,9 @@ class Peer:
         if len(sdp) > MOST_SDP or sdp.count("\nm=") > MOST_SECTIONS or any(each not in sdp for each in NEEDED):
             raise refused()
         try:
+            offer = Description(sdp=self._with_fit_candidates(sdp), type="offer")
             self._connection.addTrack(self.track)
-            await self._connection.setRemoteDescription(Description(sdp=sdp, type="offer"))
+            await self._connection.setRemoteDescription(offer)
             self._only_sound()
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         except MALFORMED as error:
@@ -116,9 +118,8 @@ class Peer:
         try:
             parsed = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             parsed.sdpMid, parsed.sdpMLineIndex = candidate.mid, candidate.line
-            if not parsed.ip.endswith(".local"):
-                ipaddress.ip_address(parsed.ip)
-            await self._connection.addIceCandidate(parsed)
+            if self._may_ask(parsed.ip):
+                await self._connection.addIceCandidate(parsed)
         except MALFORMED as error:
             raise refused() from error
 
@@ -142,6 +143,30 @@ class Peer:
         # Whoever waits may be cancelled; a close that is broken off would leave its transports open.
         await asyncio.shield(self._closing)
         self._changed.set()
+
+    def _with_fit_candidates(self, sdp: str) -> str:
+        """Return an offer without the candidates that are too many, or that nobody may have us ask."""
+        return "".join(f"{line}\r\n" for line in sdp.splitlines() if self._is_fit(line))
+
+    def _is_fit(self, line: str) -> bool:
+        if not line.startswith(CANDIDATE):
+            return True
+        self._candidates += 1
+        return self._candidates <= MOST_CANDIDATES and self._may_ask(candidate_from_sdp(line[len(CANDIDATE) :]).ip)
+
+    def _may_ask(self, host: str) -> bool:
+        """Whether checks may be sent to an address that the other end names: this machine, say, is none of those.
+
+        Raises:
+            ValueError: It is none.
+
+        """
+        if host.endswith(".local"):
+            return True
+        address = ipaddress.ip_address(host)
+        if address.is_loopback:
+            return self._loopback
+        return not (address.is_multicast or address.is_unspecified or address.is_reserved or address.is_link_local)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
