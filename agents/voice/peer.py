@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -29,6 +30,12 @@ CANDIDATE = "a=candidate:"
 MOST_CANDIDATES = 64  # of one offer, in it and after it: each is sent some packets, wherever it says
 CONNECT_S = 30.0
 PACKETS_KEPT = "_RTCRtpReceiver__jitter_buffer"
+# Of a microphone: one sends 50 a second, some 400 in the shortest packets there are; what is more is not decoded, as
+# there is no end to what the library would keep of it, and it decodes all of that before it closes.
+PACKETS_PER_S = 200
+PACKETS_BURST = 400
+MOST_SOURCES = 16
+SOURCE = slice(8, 12)  # of a packet (RFC 3550, 5.1)
 LOOPBACK = "127.0.0.1"
 
 # What the parsers of descriptions and candidates raise when they are given what no browser makes.
@@ -43,6 +50,7 @@ MALFORMED = (
     OperationError,
 )
 Gather = Callable[[int, list[str], int], Awaitable[list[Any]]]
+TakePacket = Callable[[bytes, int], Awaitable[None]]
 
 
 class _Microphone(Protocol):
@@ -186,16 +194,46 @@ class Peer:
         return next(each.receiver.track for each in self._connection.getTransceivers() if each.kind == "audio")
 
     def _only_sound(self) -> None:
+        """Have one microphone listened to, and nothing else decoded."""
+        microphones = [each for each in self._connection.getTransceivers() if each.kind == "audio"]
         for each in self._connection.getTransceivers():
-            if each.kind != "audio":
+            if each not in microphones[:1]:
                 each.direction = "inactive"
-                continue
-            # Both have no public way in: the receiver keeps four packets back before it gives the first, and the
-            # gatherer leaves the loopback interface out.
-            setattr(each.receiver, PACKETS_KEPT, JitterBuffer(capacity=16, prefetch=1))
-            if self._loopback:
-                connection = each.receiver.transport.transport.iceGatherer._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
-                connection.get_component_candidates = _WithLoopback(connection.get_component_candidates)
+        self._open(microphones[0].receiver)
+
+    def _open(self, receiver: Any) -> None:  # noqa: ANN401 - see below
+        """Prepare what has no public way in.
+
+        The receiver keeps four packets back before it gives the first, its transport takes whatever comes, and the
+        gatherer leaves the loopback interface out.
+        """
+        setattr(receiver, PACKETS_KEPT, JitterBuffer(capacity=16, prefetch=1))
+        transport = receiver.transport
+        transport._handle_rtp_data = _Paced(transport._handle_rtp_data)  # noqa: SLF001
+        if self._loopback:
+            connection = transport.transport.iceGatherer._connection  # noqa: SLF001
+            connection.get_component_candidates = _WithLoopback(connection.get_component_candidates)
+
+
+class _Paced:
+    """Takes the packets of a microphone, and drops those that no microphone sends."""
+
+    def __init__(self, take: TakePacket) -> None:
+        self._take = take
+        self._sources: set[bytes] = set()
+        self._left = float(PACKETS_BURST)
+        self._at = time.monotonic()
+
+    async def __call__(self, data: bytes, arrival_time_ms: int) -> None:
+        now = time.monotonic()
+        self._left = min(PACKETS_BURST, self._left + (now - self._at) * PACKETS_PER_S)
+        self._at = now
+        source = bytes(data[SOURCE])
+        if self._left < 1 or (source not in self._sources and len(self._sources) >= MOST_SOURCES):
+            return
+        self._left -= 1
+        self._sources.add(source)
+        await self._take(data, arrival_time_ms)
 
 
 class _WithLoopback:
