@@ -241,6 +241,7 @@ def stalled(upstream: Upstream, prompt: str) -> Any:
         (handshake().replace(b"GET", b"POST"), 404),
         (handshake().replace(b"Upgrade: websocket", b"Upgrade: h2c"), 404),
         (handshake().replace(b"Connection: Upgrade\r\n", b""), 404),
+        (handshake().replace(b"HTTP/1.1", b"HTTP/1.0"), 404),
         (handshake(key="short"), 400),
         (handshake().replace(b"Version: 13", b"Version: 8"), 400),
         (handshake().replace(b"Sec-WebSocket-Key", b"X-Key"), 400),
