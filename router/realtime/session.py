@@ -20,7 +20,7 @@ from router.realtime.entrance import Anonymous, Caller
 from router.realtime.frames import Sent
 from router.realtime.limits import Bucket, Pace
 from router.realtime.wire import FLOODED as FLOODED_CODE
-from router.realtime.wire import RESTARTING
+from router.realtime.wire import RESTARTING, STOP
 from storage.errors import StorageError
 
 AWAY = 1001
@@ -138,7 +138,7 @@ class Session:
         while True:
             message: Any = await self._receive()
             if message["type"] == "websocket.disconnect":
-                return STOPPING if message.get("code") == RESTARTING else GONE
+                return STOPPING if message is STOP else GONE
             self._heard_at = time.monotonic()
             try:
                 ending = await self._take(message, conversation)

@@ -20,6 +20,7 @@ CONTROLS_PER_S = 5.0  # pings and pongs: clients send one in some seconds, and n
 CONTROLS_BURST = 100.0
 TOO_BIG = 1009
 RESTARTING = 1012
+STOP = {"type": "websocket.disconnect", "code": RESTARTING}  # itself, since a client may close with that code too
 FLOODED = 4429
 NOT_TEXT = 1007
 SWITCHING = 101
@@ -83,6 +84,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.accept":
             self._go_on()
+        elif message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # with an answer: else the log would call it an error of ours
         elif self.close_sent and not self.disconnected:
             self.read_paused = False
             self._go_on()
@@ -182,7 +185,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         """Have the application end this, which closes 1012."""
         if self.handshake_complete and not self.close_sent:
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": RESTARTING})
+            self.queue.put_nowait(cast("Any", STOP))
         else:
             super().shutdown()
 
