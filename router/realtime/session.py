@@ -195,10 +195,20 @@ class Session:
             case frames.CandidateInit():
                 await conversation.candidate(payload.in_words())
             case frames.Credential():
-                self._caller = await self._shown(payload.token)
+                self._caller = await self._renewed(payload.token)
                 await self._greet()
             case frames.Nothing():
                 await self._signal(kind, conversation)
+
+    async def _renewed(self, token: str) -> Caller:
+        """Return who goes on with the session: what was said in it, and its seat, are one project's."""
+        caller = await self._shown(token)
+        if isinstance(self._caller, Anonymous):
+            return caller
+        now, before = await caller.principal(), await self._caller.principal()
+        if now.project_id != before.project_id:
+            raise Refused("forbidden", "ouvrez une autre session pour un autre projet", param="token")
+        return caller
 
     async def _signal(self, kind: str, conversation: Conversation) -> None:
         if kind == "ping":
