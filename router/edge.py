@@ -57,17 +57,14 @@ class EdgeProtocol(HttpToolsProtocol):
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, and count what a head takes until it is complete."""
+        """Feed the parser, as often as it stops at an offer, and count what a head takes until it is complete."""
         if self._refused:
             return
         self._unset_keepalive_if_required()
         began_before = self._in_head
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            self._answer_offer(data[offer.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse(Refused("invalid_request", "ce n'est pas du HTTP valide"))
+        rest = self._feed(data)
+        while rest:
+            rest = self._feed(rest)
         if self._in_head and not self._refused and not self.transport.is_closing():
             self._head_bytes += len(data) if began_before else 0
             if self._head_bytes > MOST_HEAD_BYTES:
@@ -75,18 +72,30 @@ class EdgeProtocol(HttpToolsProtocol):
             elif self._head_timer is None:
                 self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)
 
-    def _answer_offer(self, rest: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> memoryview | None:
+        """Feed the parser; return what comes after an offer of another protocol that was declined."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            return self._answer_offer(memoryview(data)[offer.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(Refused("invalid_request", "ce n'est pas du HTTP valide"))
+        return None
+
+    def _answer_offer(self, rest: memoryview) -> memoryview | None:
+        """Become what is offered, or read the request anew without its offer; return what is to be read after it."""
         if self._refused:
-            return
+            return None
         if not self._offers_socket():
-            self._decline(rest)
-            return
+            self._decline()
+            return None if self._refused else rest
         head = b"GET %s HTTP/1.1\r\n%s\r\n" % (self.url, b"".join(b"%s: %s\r\n" % pair for pair in self.headers))
-        if upgraded(self, head, rest):
+        if upgraded(self, head, bytes(rest)):
             self._depart()
         else:
             fault = "ce n'est pas une poignée de main WebSocket (RFC 6455)"
             self._refuse(Refused("invalid_request", fault, source="header", headers={"Sec-WebSocket-Version": "13"}))
+        return None
 
     def _offers_socket(self) -> bool:
         """Whether this is the beginning of a WebSocket of ours, and nothing is being answered on this connection."""
@@ -97,6 +106,7 @@ class EdgeProtocol(HttpToolsProtocol):
             and self.url.partition(b"?")[0] in SOCKETS
             and self.url.isascii()
             and cast("Any", self.parser).get_method() == b"GET"
+            and cast("Any", self.parser).get_http_version() == "1.1"
             and not any(name in BODIED for name, _ in self.headers)
             and (cycle is None or cycle.response_complete)
             and self._read_timer is None
@@ -109,14 +119,16 @@ class EdgeProtocol(HttpToolsProtocol):
         self.connections.discard(self)
         self._let_go()
 
-    def _decline(self, rest: bytes) -> None:
+    def _decline(self) -> None:
         """Decline an offer of another protocol by going on in this one: the parser would take the body for it."""
         kept = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] not in HOP_BY_HOP]
         if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
             kept.append(b"connection: close\r\n")
-        head = b"%s %s HTTP/1.1\r\n%s\r\n" % (cast("Any", self.parser).get_method(), self.url, b"".join(kept))
+        parser = cast("Any", self.parser)
+        version = parser.get_http_version().encode()
+        head = b"%s %s HTTP/%s\r\n%s\r\n" % (parser.get_method(), self.url, version, b"".join(kept))
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(head + rest)
+        self._feed(head)
 
     def watch(self, departure: Callable[[], None] | None) -> None:
         """Call `departure` if the client leaves; None ends that."""

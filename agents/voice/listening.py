@@ -37,7 +37,9 @@ class Listening:
         self.put(self._decoding.feed(piece))
 
     def put(self, pcm: bytes) -> None:
-        """Take samples as they are listened to."""
+        """Take samples as they are listened to; of a stream that nobody can hold up, what is too much is lost."""
+        if len(self._pcm) >= MOST_BYTES:
+            return
         self._pcm += pcm
         self._some.set()
         if len(self._pcm) >= MOST_BYTES:

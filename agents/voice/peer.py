@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -25,9 +26,16 @@ MOST_SDP = 65_536  # characters: an offer of Chromium has some 7,000
 MOST_SECTIONS = 8
 # Without these nothing can be heard, found or trusted.
 NEEDED = ("\nm=audio", "\na=ice-ufrag:", "\na=ice-pwd:", "\na=fingerprint:")
-MOST_CANDIDATES = 64
+CANDIDATE = "a=candidate:"
+MOST_CANDIDATES = 64  # of one offer, in it and after it: each is sent some packets, wherever it says
 CONNECT_S = 30.0
 PACKETS_KEPT = "_RTCRtpReceiver__jitter_buffer"
+# Of a microphone: one sends 50 a second, some 400 in the shortest packets there are; what is more is not decoded, as
+# there is no end to what the library would keep of it, and it decodes all of that before it closes.
+PACKETS_PER_S = 200
+PACKETS_BURST = 400
+MOST_SOURCES = 16
+SOURCE = slice(8, 12)  # of a packet (RFC 3550, 5.1)
 LOOPBACK = "127.0.0.1"
 
 # What the parsers of descriptions and candidates raise when they are given what no browser makes.
@@ -42,6 +50,7 @@ MALFORMED = (
     OperationError,
 )
 Gather = Callable[[int, list[str], int], Awaitable[list[Any]]]
+TakePacket = Callable[[bytes, int], Awaitable[None]]
 
 
 class _Microphone(Protocol):
@@ -92,8 +101,9 @@ class Peer:
         if len(sdp) > MOST_SDP or sdp.count("\nm=") > MOST_SECTIONS or any(each not in sdp for each in NEEDED):
             raise refused()
         try:
+            offer = Description(sdp=self._with_fit_candidates(sdp), type="offer")
             self._connection.addTrack(self.track)
-            await self._connection.setRemoteDescription(Description(sdp=sdp, type="offer"))
+            await self._connection.setRemoteDescription(offer)
             self._only_sound()
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         except MALFORMED as error:
@@ -116,9 +126,8 @@ class Peer:
         try:
             parsed = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             parsed.sdpMid, parsed.sdpMLineIndex = candidate.mid, candidate.line
-            if not parsed.ip.endswith(".local"):
-                ipaddress.ip_address(parsed.ip)
-            await self._connection.addIceCandidate(parsed)
+            if self._may_ask(parsed.ip):
+                await self._connection.addIceCandidate(parsed)
         except MALFORMED as error:
             raise refused() from error
 
@@ -143,6 +152,30 @@ class Peer:
         await asyncio.shield(self._closing)
         self._changed.set()
 
+    def _with_fit_candidates(self, sdp: str) -> str:
+        """Return an offer without the candidates that are too many, or that nobody may have us ask."""
+        return "".join(f"{line}\r\n" for line in sdp.splitlines() if self._is_fit(line))
+
+    def _is_fit(self, line: str) -> bool:
+        if not line.startswith(CANDIDATE):
+            return True
+        self._candidates += 1
+        return self._candidates <= MOST_CANDIDATES and self._may_ask(candidate_from_sdp(line[len(CANDIDATE) :]).ip)
+
+    def _may_ask(self, host: str) -> bool:
+        """Whether checks may be sent to an address that the other end names: this machine, say, is none of those.
+
+        Raises:
+            ValueError: It is none.
+
+        """
+        if host.endswith(".local"):
+            return True
+        address = ipaddress.ip_address(host)
+        if address.is_loopback:
+            return self._loopback
+        return not (address.is_multicast or address.is_unspecified or address.is_reserved or address.is_link_local)
+
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             await self._changed.wait()
@@ -161,16 +194,46 @@ class Peer:
         return next(each.receiver.track for each in self._connection.getTransceivers() if each.kind == "audio")
 
     def _only_sound(self) -> None:
+        """Have one microphone listened to, and nothing else decoded."""
+        microphones = [each for each in self._connection.getTransceivers() if each.kind == "audio"]
         for each in self._connection.getTransceivers():
-            if each.kind != "audio":
+            if each not in microphones[:1]:
                 each.direction = "inactive"
-                continue
-            # Both have no public way in: the receiver keeps four packets back before it gives the first, and the
-            # gatherer leaves the loopback interface out.
-            setattr(each.receiver, PACKETS_KEPT, JitterBuffer(capacity=16, prefetch=1))
-            if self._loopback:
-                connection = each.receiver.transport.transport.iceGatherer._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
-                connection.get_component_candidates = _WithLoopback(connection.get_component_candidates)
+        self._open(microphones[0].receiver)
+
+    def _open(self, receiver: Any) -> None:  # noqa: ANN401 - see below
+        """Prepare what has no public way in.
+
+        The receiver keeps four packets back before it gives the first, its transport takes whatever comes, and the
+        gatherer leaves the loopback interface out.
+        """
+        setattr(receiver, PACKETS_KEPT, JitterBuffer(capacity=16, prefetch=1))
+        transport = receiver.transport
+        transport._handle_rtp_data = _Paced(transport._handle_rtp_data)  # noqa: SLF001
+        if self._loopback:
+            connection = transport.transport.iceGatherer._connection  # noqa: SLF001
+            connection.get_component_candidates = _WithLoopback(connection.get_component_candidates)
+
+
+class _Paced:
+    """Takes the packets of a microphone, and drops those that no microphone sends."""
+
+    def __init__(self, take: TakePacket) -> None:
+        self._take = take
+        self._sources: set[bytes] = set()
+        self._left = float(PACKETS_BURST)
+        self._at = time.monotonic()
+
+    async def __call__(self, data: bytes, arrival_time_ms: int) -> None:
+        now = time.monotonic()
+        self._left = min(PACKETS_BURST, self._left + (now - self._at) * PACKETS_PER_S)
+        self._at = now
+        source = bytes(data[SOURCE])
+        if self._left < 1 or (source not in self._sources and len(self._sources) >= MOST_SOURCES):
+            return
+        self._left -= 1
+        self._sources.add(source)
+        await self._take(data, arrival_time_ms)
 
 
 class _WithLoopback:

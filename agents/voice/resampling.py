@@ -38,7 +38,9 @@ class Resampler:
     def __init__(self, source: int, target: int) -> None:
         self._av = cast("Any", import_module("av"))
         self._source = source
-        self._swr = self._av.AudioResampler(format="s16", layout="mono", rate=target)
+        self._target = target
+        self._shape: object = None
+        self._swr = self._to_target()
 
     def feed(self, piece: bytes) -> bytes:
         """Return the next samples at the target's rate."""
@@ -52,7 +54,15 @@ class Resampler:
 
     def frame(self, frame: object) -> bytes:
         """Return the samples of a frame that was decoded, whatever its rate and its channels are."""
-        return _pcm(self._swr.resample(frame))
+        decoded = cast("Any", frame)
+        shape = (decoded.format.name, decoded.layout.name, decoded.sample_rate)
+        if self._shape is not None and shape != self._shape:
+            self._swr = self._to_target()  # which takes one shape only, and whoever sends may change it
+        self._shape = shape
+        return _pcm(self._swr.resample(decoded))
+
+    def _to_target(self) -> Any:  # noqa: ANN401 - of an untyped library
+        return self._av.AudioResampler(format="s16", layout="mono", rate=self._target)
 
     def flush(self) -> bytes:
         """Return what waited."""

@@ -73,29 +73,32 @@ class Seats:
     def __init__(self, most: int) -> None:
         self._most = most
         self._most_of_one = max(1, most // 2)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
         self._taken: Counter[str | None] = Counter()
 
     @property
     def taken(self) -> int:
         """How many sessions there are, those that have not said who they are too."""
-        return self._waiting + self._taken.total()
+        return self._waiting.total() + self._taken.total()
 
     @contextmanager
-    def waiting(self) -> Generator[None]:
+    def waiting(self, address: str) -> Generator[None]:
         """Take a place among those who have not said who they are: they are as many at most, beside the others.
+
+        One address has at most half of them: it would else keep everybody out by saying nothing.
 
         Raises:
             Refused: `overloaded`.
 
         """
-        if self._waiting >= self._most:
+        if self._waiting.total() >= self._most or self._waiting[address] >= self._most_of_one:
             raise Refused("overloaded", retry_after=1)
-        self._waiting += 1
+        self._waiting[address] += 1
         try:
             yield
         finally:
-            self._waiting -= 1
+            self._waiting[address] -= 1
+            self._waiting += Counter()
 
     @contextmanager
     def taken_by(self, project_id: str | None) -> Generator[None]:

@@ -19,11 +19,11 @@ from router.realtime.client import SocketClient
 from router.realtime.entrance import Anonymous, Caller
 from router.realtime.frames import Sent
 from router.realtime.limits import Bucket, Pace
-from router.realtime.wire import RESTARTING
+from router.realtime.wire import FLOODED as FLOODED_CODE
+from router.realtime.wire import RESTARTING, STOP
 from storage.errors import StorageError
 
 AWAY = 1001
-FLOODED_CODE = 4429
 LEAST_COST = 512  # bytes that a frame of sound counts at least: tiny ones cost as much to take
 SAMPLE_BYTES = 2
 NOT_ANNOUNCED = "envoyez « audio.start » avant du son"
@@ -138,7 +138,7 @@ class Session:
         while True:
             message: Any = await self._receive()
             if message["type"] == "websocket.disconnect":
-                return STOPPING if message.get("code") == RESTARTING else GONE
+                return STOPPING if message is STOP else GONE
             self._heard_at = time.monotonic()
             try:
                 ending = await self._take(message, conversation)
@@ -195,10 +195,20 @@ class Session:
             case frames.CandidateInit():
                 await conversation.candidate(payload.in_words())
             case frames.Credential():
-                self._caller = await self._shown(payload.token)
+                self._caller = await self._renewed(payload.token)
                 await self._greet()
             case frames.Nothing():
                 await self._signal(kind, conversation)
+
+    async def _renewed(self, token: str) -> Caller:
+        """Return who goes on with the session: what was said in it, and its seat, are one project's."""
+        caller = await self._shown(token)
+        if isinstance(self._caller, Anonymous):
+            return caller
+        now, before = await caller.principal(), await self._caller.principal()
+        if now.project_id != before.project_id:
+            raise Refused("forbidden", "ouvrez une autre session pour un autre projet", param="token")
+        return caller
 
     async def _signal(self, kind: str, conversation: Conversation) -> None:
         if kind == "ping":

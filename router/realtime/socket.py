@@ -11,6 +11,7 @@ from agents.voice.conversation import Conversation
 from agents.voice.turns import Client, Turns
 from metering.middleware import Receive, Scope, Send, new_request_id
 from metering.prometheus import Metrics
+from router.auth import address_of
 from router.errors import Refused, answer_to, log_unforeseen, refusal_of
 from router.realtime import frames
 from router.realtime.client import SocketClient
@@ -116,7 +117,7 @@ class RealtimeSocket:
             raise
         if caller is not None:
             return caller
-        with self._seats.waiting():
+        with self._seats.waiting(address_of(scope["client"])):
             await client.accept(None)
             await client.tell("connected", frames.Connected(session_id, "required"))
             return await self._shown(scope, receive)

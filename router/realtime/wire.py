@@ -8,14 +8,20 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
+from router.realtime.limits import Bucket
+
 ROUTE = "/realtime/ws"
 MOST_MESSAGE_BYTES = 1_000_000  # larger ones close 1009
 MOST_FRAGMENTS = 1_000  # of one message
 SLICE_BYTES = 8_192  # parsed in one turn of the loop: over a thousand of the smallest frames, some ten milliseconds
 READ_WITHIN_S = 30.0  # a reader that takes nothing for so long is dropped
 CLOSE_WITHIN_S = 2.0  # for the other end to answer a close
+CONTROLS_PER_S = 5.0  # pings and pongs: clients send one in some seconds, and none of them waits for the application
+CONTROLS_BURST = 100.0
 TOO_BIG = 1009
 RESTARTING = 1012
+STOP = {"type": "websocket.disconnect", "code": RESTARTING}  # itself, since a client may close with that code too
+FLOODED = 4429
 NOT_TEXT = 1007
 SWITCHING = 101
 
@@ -31,6 +37,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._lingers = False
         self._fragments = 0
         self._drop_timer: TimerHandle | None = None
+        self._controls = Bucket(CONTROLS_PER_S, CONTROLS_BURST)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and parse a slice of them unless the application is behind."""
@@ -77,6 +84,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.accept":
             self._go_on()
+        elif message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # with an answer: else the log would call it an error of ours
         elif self.close_sent and not self.disconnected:
             self.read_paused = False
             self._go_on()
@@ -105,6 +114,27 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.frames = []
             self.conn.fail(TOO_BIG, "too many fragments")
             self.handle_parser_exception()
+
+    def handle_ping(self) -> None:
+        """Answer a ping, unless there are too many."""
+        if self._in_measure():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take a pong, unless there are too many."""
+        if self._in_measure():
+            super().handle_pong(event)
+
+    def _in_measure(self) -> bool:
+        """Whether one more control frame is taken; a client that sends too many is told so once, and not heard."""
+        if self._controls.take(1):
+            return True
+        if self.close_sent:
+            self.transport.close()
+        else:
+            self.conn.fail(FLOODED, "too many pings")
+            self.handle_parser_exception()
+        return False
 
     def send_receive_event_to_app(self) -> None:
         """Hand a whole message on."""
@@ -155,7 +185,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         """Have the application end this, which closes 1012."""
         if self.handshake_complete and not self.close_sent:
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": RESTARTING})
+            self.queue.put_nowait(cast("Any", STOP))
         else:
             super().shutdown()
 

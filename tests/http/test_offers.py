@@ -59,6 +59,16 @@ def test_a_body_after_an_offer_is_never_taken_for_a_request(client: Client, offe
     assert b"healthy" not in said
 
 
+def test_offers_in_a_row_are_declined_one_by_one(client: Client) -> None:
+    asked = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+    with wire_to(client) as wire:
+        wire.sendall(asked * 699 + asked.replace(b"Upgrade\r", b"Upgrade, close\r", 1))
+        said = b"".join(iter(lambda: wire.recv(65536), b""))
+
+    assert said.count(b"HTTP/1.1 200 ") == 700
+
+
 def test_a_tunnel_is_not_made(client: Client) -> None:
     with wire_to(client) as wire:
         wire.sendall(b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere:443\r\n\r\n")

@@ -143,6 +143,21 @@ def test_a_new_token_keeps_a_session(open_house: Gateway) -> None:
         assert talk.until("pong")
 
 
+def test_a_session_is_not_taken_over_for_another_project(
+    production: Gateway, doorkeeper: Administrator, upstream: Upstream, key: str
+) -> None:
+    other = doorkeeper.key(doorkeeper.project())["value"]
+
+    with talking(production, f"?token={key}") as talk:
+        talk.until("connected")
+        talk.send("auth", token=other)
+        refusal = talk.until("error")
+        _, done = talk.ask(upstream.expect())
+
+    assert refusal["code"] == "forbidden"
+    assert production.row(done["metadata"]["request_id"])["project_id"] == "proj-default"
+
+
 def test_a_key_that_may_not_talk_is_told_what_it_lacks(host: Administrator) -> None:
     caller = host.caller("proj-default", "surface:completion")
 
@@ -189,6 +204,7 @@ def test_a_page_of_this_machine_may_talk_in_development(open_house: Gateway, ori
 @pytest.mark.parametrize("origin", ELSEWHERE)
 def test_a_foreign_page_is_refused_before_the_upgrade(open_house: Gateway, origin: str) -> None:
     assert refusal(open_house, origin=origin) == (403, "forbidden")
+    assert "ASGI" not in open_house.log  # a refusal is no error of ours
 
 
 @pytest.mark.parametrize("origin", [*ELSEWHERE, *LOOKALIKES, *HERE])

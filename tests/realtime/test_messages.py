@@ -144,6 +144,18 @@ def last_row(gateway: Gateway, status: str) -> dict[str, Any]:
     raise AssertionError(f"no row that is {status}")
 
 
+def test_a_client_that_closes_as_if_it_were_the_gateway_is_gone_too(open_house: Gateway, upstream: Upstream) -> None:
+    prompt = upstream.expect(hold_after=1)
+    with talking(open_house) as talk:
+        talk.ask(upstream.expect())
+        talk.send("message", text=prompt)
+        talk.until("response.delta")
+        talk.wire.close(1012)
+
+    assert upstream.seen(prompt)[0].dropped.wait(5)
+    assert last_row(open_house, "client_gone")
+
+
 def test_an_interrupt_closes_the_call_upstream_and_the_session_goes_on(open_house: Gateway, upstream: Upstream) -> None:
     prompt = upstream.expect(hold_after=2)
 

@@ -53,10 +53,21 @@ def test_one_project_takes_half_of_the_seats_and_callers_without_a_key_all_that_
 def test_those_who_have_not_said_who_they_are_take_no_seat_of_others() -> None:
     seats = Seats(1)
 
-    with seats.waiting(), pytest.raises(Refused), seats.waiting():
+    with seats.waiting("192.0.2.1"), pytest.raises(Refused), seats.waiting("192.0.2.2"):
         pass
-    with seats.waiting(), seats.taken_by("proj-a"):
+    with seats.waiting("192.0.2.1"), seats.taken_by("proj-a"):
         assert seats.taken == 2
+
+
+def test_nobody_keeps_all_others_out_by_saying_nothing() -> None:
+    seats = Seats(4)
+
+    with seats.waiting("192.0.2.1"), seats.waiting("192.0.2.1"):
+        with pytest.raises(Refused), seats.waiting("192.0.2.1"):
+            pass
+        with seats.waiting("192.0.2.2"):
+            assert seats.taken == 3
+    assert seats.taken == 0
 
 
 @pytest.mark.parametrize(
