@@ -14,6 +14,7 @@ from agents.voice.state import Exchange, Playback, Request, State
 from metering.receipt import RequestStatus
 
 MOST_WAITING = 8  # messages and utterances that wait for the turn before them
+MOST_WAITING_S = 60  # of sound among them
 MOST_MESSAGES = 40  # of history: twenty questions and their answers
 MOST_SOUNDS = 2  # handed over to be played: the one that plays and the one after it
 MOST_CARRIED_S = 120  # of an utterance that was interrupted by its own continuation
@@ -48,7 +49,8 @@ def _speech_ended(state: State, signal: signals.SpeechEnded) -> Step:
 
 
 def _queue(state: State, request: Request) -> Step:
-    if len(state.waiting) >= MOST_WAITING:
+    clips = [each.clip for each in (*state.waiting, request) if each.clip is not None]
+    if len(state.waiting) >= MOST_WAITING or (len(clips) > 1 and sum(clip.seconds for clip in clips) > MOST_WAITING_S):
         return state, [signals.Tell("error", BUSY)]
     return _next(replace(state, waiting=(*state.waiting, request)))
 

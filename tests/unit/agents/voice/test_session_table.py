@@ -142,6 +142,16 @@ def test_a_message_too_many_is_refused():
     assert len(state.waiting) == 8
 
 
+def test_more_than_a_minute_of_speech_does_not_wait_behind_a_written_answer():
+    long = Clip(bytes(960_000), 0, 480_000)
+    told = [signals.SpeechBegan(), signals.SpeechEnded(ASK, long)]
+
+    state, orders = step(after([*WRITTEN, OPENED, *told, *told]), told[1])
+
+    assert (orders[0].kind, orders[0].payload.code) == ("error", "rate_limited")
+    assert len(state.waiting) == 2
+
+
 def test_a_sentence_without_sound_is_passed_over():
     _, orders = step(after(SPEAKING[:-1]), signals.SoundReady(1, Sound(b"", 16_000), "pcm16"))
 
