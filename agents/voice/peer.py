@@ -209,9 +209,9 @@ class Peer:
         """
         setattr(receiver, PACKETS_KEPT, JitterBuffer(capacity=16, prefetch=1))
         transport = receiver.transport
-        transport._handle_rtp_data = _Paced(transport._handle_rtp_data)  # noqa: SLF001
+        transport._handle_rtp_data = _Paced(transport._handle_rtp_data)  # noqa: SLF001 - no public way
         if self._loopback:
-            connection = transport.transport.iceGatherer._connection  # noqa: SLF001
+            connection = transport.transport.iceGatherer._connection  # noqa: SLF001 - as above
             connection.get_component_candidates = _WithLoopback(connection.get_component_candidates)
 
 
