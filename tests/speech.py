@@ -23,7 +23,7 @@ CONTAINERS = {
     "flac": ("flac", "flac"),
 }
 WORD = re.compile(r"\w+")
-FRENCH = "Bonjour, ceci est un essai de transcription. La réunion de demain matin commence à midi."
+FRENCH = "Bonjour à tous. La réunion de demain matin commence à midi dans la petite salle."
 ENGLISH = "Good morning, this is a transcription test. The meeting starts tomorrow morning in the large room."
 
 

@@ -156,7 +156,7 @@ async def test_the_loop_goes_on_while_the_longest_transcript_is_read(server):
     done = await answered(chat, PROMPTS["whisper"])
 
     assert done.transcript is not None
-    assert done.transcript.language == "fr"
+    assert len(done.transcript.text) == 1_999_999
     assert await blocks.end() < 0.05
     await chat.aclose()
 
