@@ -90,7 +90,7 @@ def assert_indexed_once(gateway: Gateway, rows: list[dict[str, Any]]) -> None:
 
 
 # Must-show 3.
-@pytest.mark.parametrize("count", [25, pytest.param(1000, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.prove)])
 def test_no_document_is_lost_or_indexed_twice_when_the_gateway_is_killed(
     gateway_with: Callable[..., Gateway], upstream: Upstream, count: int
 ) -> None:
