@@ -3,6 +3,7 @@
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from msgspec import Struct
@@ -13,9 +14,11 @@ from accounts.idempotency.store import Stored
 from agents.audio.errors import AudioError
 from agents.errors import AgentError
 from documents.errors import DocumentError
+from metering.ledger import Admission
 from metering.meter import Meter
 from metering.middleware import Scope
 from metering.receipt import Receipt, RequestStatus
+from pricing_tables.model import Model
 from router.auth import Authenticator, Principal, address_of, refuse_admin
 from router.decoding import ClientGone
 from router.departure import Departure
@@ -68,6 +71,22 @@ def check_scopes(principal: Principal, models: Iterable[str], agent: str | None,
     lacking = principal.scopes.refusal(models, agent, surface)
     if lacking is not None:
         raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
+
+
+def admission_of(
+    principal: Principal, asked: Model, project_id: str, meter: Meter, *, route: str, agent: str
+) -> Admission:
+    """Return what is written down of a request before anything is asked of a provider."""
+    return Admission(
+        request_id=meter.request_id,
+        opened_at=datetime.now(UTC),
+        route=route,
+        agent=agent,
+        model=asked.name,
+        project_id=project_id,
+        subject=principal.subject,
+        key_id=principal.key_id,
+    )
 
 
 async def admitted(admission: Awaitable[T | Stored], writer: Writer) -> T | None:

@@ -4,6 +4,7 @@ from agents.voice.conversation import Conversation
 from agents.voice.equipment import Equipment, IceServer, installed_detector
 from agents.window import Window
 from metering.middleware import Metered
+from router.audio_desk import AudioDesk
 from router.front import Front
 from router.locality import is_loopback_host
 from router.opening import Opened, models_of, project_choice_of
@@ -26,9 +27,9 @@ from router.wiring import House
 def mount(front: Front, house: House, opened: Opened) -> None:
     """Serve every metered route from now on."""
     front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
-    front.mount(transcription.ROUTE, Metered(transcription_of(house, opened), opened.books))
+    for route, served in ((transcription.ROUTE, Transcription), (meeting.ROUTE, Meeting)):
+        front.mount(route, Metered(served(audio_desk_of(house, opened, route)), opened.books))
     front.mount_socket(wire.ROUTE, socket_of(house, opened))
-    front.mount(meeting.ROUTE, Metered(meeting_of(house, opened), opened.books))
 
 
 def completion_of(house: House, opened: Opened) -> Completion:
@@ -51,9 +52,9 @@ def _readings(house: House, opened: Opened) -> Readings:
     return Readings(opened.holdings.library, house.embeddings, window, checks=house.settings.v1_check == "on")
 
 
-def transcription_of(house: House, opened: Opened) -> Transcription:
-    """Return the application behind `POST /transcription`."""
-    return Transcription(
+def audio_desk_of(house: House, opened: Opened, route: str) -> AudioDesk:
+    """Return what recordings of a route meet."""
+    return AudioDesk(
         authenticator=opened.tenancy.authenticator,
         menu=house.audio,
         models=models_of(house),
@@ -61,7 +62,7 @@ def transcription_of(house: House, opened: Opened) -> Transcription:
         projects=project_choice_of(house, opened),
         recordings=opened.recordings,
         gate=opened.turnstile,
-        replays=Replays(opened.idempotency, transcription.ROUTE),
+        replays=Replays(opened.idempotency, route),
     )
 
 
@@ -88,18 +89,4 @@ def socket_of(house: House, opened: Opened) -> RealtimeSocket:
         desk=desk,
         converse=lambda client, turns: Conversation(client, turns, equipment, warm),
         pace=Pace(session_s=60.0 * settings.realtime_session_minutes),
-    )
-
-
-def meeting_of(house: House, opened: Opened) -> Meeting:
-    """Return the application behind `POST /transcription/meeting`."""
-    return Meeting(
-        authenticator=opened.tenancy.authenticator,
-        menu=house.audio,
-        models=models_of(house),
-        metrics=house.metrics,
-        projects=project_choice_of(house, opened),
-        recordings=opened.recordings,
-        gate=opened.turnstile,
-        replays=Replays(opened.idempotency, meeting.ROUTE),
     )

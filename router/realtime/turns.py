@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +23,7 @@ from router.audio_menu import AudioMenu
 from router.auth import Principal
 from router.errors import Refused
 from router.menu import Choice, Menu
+from router.metered import admission_of
 from router.projects import ProjectChoice
 from router.readings import Readings
 from router.realtime.entrance import SURFACE
@@ -114,16 +114,7 @@ class SocketTurns:
             project_id=project_id,
             sources=ask.sources,
         )
-        admission = Admission(
-            request_id=meter.request_id,
-            opened_at=datetime.now(UTC),
-            route=ROUTE,
-            agent=agent,
-            model=choice.asked.name,
-            project_id=project_id,
-            subject=principal.subject,
-            key_id=principal.key_id,
-        )
+        admission = admission_of(principal, choice.asked, project_id, meter, route=ROUTE, agent=agent)
         warn_of(choice, meter)
         hold = await self._admit(admission, task, clip, meter)
         models = desk.models(meter, hold)

@@ -3,7 +3,6 @@
 from asyncio import CancelledError
 from collections.abc import Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
@@ -29,6 +28,7 @@ from router.menu import Choice, Menu
 from router.metered import (
     FORESEEN,
     STOPPING,
+    admission_of,
     admitted,
     caller_of,
     check_scopes,
@@ -128,16 +128,7 @@ class Completion:
         named = request.project_id is not None
         documents = await self._readings.scope(project_id, request.sources) if named else None
         task = self._task(request, choice, project_id, self._planner_of(principal))
-        admission = Admission(
-            request_id=meter.request_id,
-            opened_at=datetime.now(UTC),
-            route=ROUTE,
-            agent=agent,
-            model=choice.asked.name,
-            project_id=project_id,
-            subject=principal.subject,
-            key_id=principal.key_id,
-        )
+        admission = admission_of(principal, choice.asked, project_id, meter, route=ROUTE, agent=agent)
         if choice.warning is not None:
             meter.warn(choice.warning)
         keeper = await self._replays.claim(headers, project_id, body, meter)

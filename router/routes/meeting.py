@@ -4,7 +4,6 @@ import re
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from functools import partial
 
 from msgspec import Struct
@@ -17,15 +16,12 @@ from agents.audio.parts import Part, parts_of
 from agents.meeting import Progress, Tell, hear
 from agents.messages import Transcript
 from agents.providers.models import Models
-from agents.providers.sizes import hearing
-from metering.ledger import Admission
 from metering.meter import Meter
 from metering.middleware import Receive, Scope, Send
-from metering.prometheus import Metrics
 from metering.receipt import Receipt
 from router.accepted import EVENTS, JSON, accepts_events
-from router.audio_menu import AudioMenu
-from router.auth import Authenticator, Principal
+from router.audio_desk import AudioDesk
+from router.auth import Principal
 from router.departure import Departure
 from router.errors import Refused, refusal_of
 from router.language import LANGUAGE, agreed_language, asked_language
@@ -34,6 +30,7 @@ from router.menu import Choice
 from router.metered import (
     FORESEEN,
     STOPPING,
+    admission_of,
     admitted,
     caller_of,
     check_scopes,
@@ -44,11 +41,8 @@ from router.metered import (
     write_whole,
 )
 from router.minuted import MeetingFraming, Minuted, body_of, minuted
-from router.projects import ProjectChoice
-from router.recordings import Recordings
-from router.replays import Keeper, Replays
+from router.replays import Keeper
 from router.routes.transcription import MOST_AT_ONCE, MOST_S, OVERLAP_S, SURFACE
-from router.turnstile import Turnstile
 from router.writer import Writer
 
 ROUTE = "/transcription/meeting"
@@ -104,41 +98,16 @@ class Meeting:
     """The ASGI application behind `POST /transcription/meeting`.
 
     Args:
-        authenticator: Says who calls.
-        menu: Says who hears, and who writes.
-        models: Returns the provider of one request, which counts on its meter.
-        metrics: Where answered requests are counted.
-        projects: Says what a request is booked on.
-        recordings: Takes them in.
-        gate: Says whether limits and budgets let it in.
-        replays: Knows the answers that are to be given again.
+        desk: What recordings meet.
 
     """
 
-    def __init__(
-        self,
-        *,
-        authenticator: Authenticator,
-        menu: AudioMenu,
-        models: Callable[[Meter, Hold | None], Models],
-        metrics: Metrics,
-        projects: ProjectChoice,
-        recordings: Recordings,
-        gate: Turnstile,
-        replays: Replays,
-    ) -> None:
-        self._authenticator = authenticator
-        self._menu = menu
-        self._models = models
-        self._metrics = metrics
-        self._projects = projects
-        self._recordings = recordings
-        self._gate = gate
-        self._replays = replays
+    def __init__(self, desk: AudioDesk) -> None:
+        self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, meter: Meter) -> None:
         """Serve one request."""
-        writer = Writer(send, meter, self._metrics, ROUTE, scope)
+        writer = Writer(send, meter, self._desk.metrics, ROUTE, scope)
         try:
             async with AsyncExitStack() as room:
                 await self._serve(scope, receive, writer, meter, room)
@@ -160,27 +129,26 @@ class Meeting:
 
     async def _admit(self, scope: Scope, receive: Receive, meter: Meter, room: AsyncExitStack) -> Order | Stored:
         require_post(scope)
-        principal = await caller_of(self._authenticator, scope)
+        principal = await caller_of(self._desk.authenticator, scope)
         ears, scribe = self._chosen(principal, meter)
         asked = asked_language(scope)
         # What it is booked on may come after its file: until it is known, its place is among those of its caller.
         names = (LANGUAGE, PROJECT, LONGEST)
-        sending = self._recordings.sent(scope, receive, principal.project_id, MOST_MB, names)
+        sending = self._desk.recordings.sent(scope, receive, principal.project_id, MOST_MB, names)
         sent = await room.enter_async_context(sending)
         language, most_s = agreed_language(asked, sent.fields), _most_seconds(sent.fields)
-        project_id = await self._projects.named(sent.fields.get(PROJECT, principal.project_id), principal)
+        project_id = await self._desk.projects.named(sent.fields.get(PROJECT, principal.project_id), principal)
         streamed = accepts_events(scope["headers"])
         told = sent.identity(language or "", str(most_s), EVENTS if streamed else JSON)
-        keeper = await self._replays.claim(scope["headers"], project_id, told, meter)
+        keeper = await self._desk.replays.claim(scope["headers"], project_id, told, meter)
         if isinstance(keeper, Stored):
             return keeper
         try:
-            recording = await self._recordings.decoded(sent, most_s, scope)
+            recording = await self._desk.recordings.decoded(sent, most_s, scope)
             parts = parts_of(recording, ears.model.max_audio_s or MOST_S, OVERLAP_S)
-            admission = _admission(meter, ears, project_id, principal)
+            admission = admission_of(principal, ears.asked, project_id, meter, route=ROUTE, agent=AGENT)
             # What the minutes will read is not known before it is heard: their calls are covered as they come.
-            calls = [(ears.model, hearing(ears.model, part.clip.seconds)) for part in parts]
-            hold = await self._gate.let_in_calls(admission, calls, meter, stream=streamed)
+            hold = await self._desk.let_in(admission, ears.model, parts, meter, stream=streamed)
         except BaseException:
             if keeper is not None:
                 await keeper.end()
@@ -191,7 +159,7 @@ class Meeting:
             language=language,
             seconds=float(recording.seconds),
             parts=parts,
-            models=self._models(meter, hold),
+            models=self._desk.models(meter, hold),
             hold=hold,
             keeper=keeper,
             streamed=streamed,
@@ -199,7 +167,7 @@ class Meeting:
 
     def _chosen(self, principal: Principal, meter: Meter) -> tuple[Choice, Choice]:
         """Return who hears and who writes the minutes, if the caller may use both."""
-        ears, scribe = self._menu.meeting(), self._menu.minutes()
+        ears, scribe = self._desk.menu.meeting(), self._desk.menu.minutes()
         for choice in (ears, scribe):
             check_scopes(principal, (choice.asked.name, choice.shown), None, SURFACE)
             if choice.warning is not None:
@@ -245,16 +213,3 @@ def _most_seconds(fields: Mapping[str, str]) -> int:
         reason = f"« {LONGEST} » doit être un nombre entier de 1 à {MOST_S}"
         raise Refused("invalid_request", reason, param=LONGEST)
     return int(told)
-
-
-def _admission(meter: Meter, choice: Choice, project_id: str, principal: Principal) -> Admission:
-    return Admission(
-        request_id=meter.request_id,
-        opened_at=datetime.now(UTC),
-        route=ROUTE,
-        agent=AGENT,
-        model=choice.asked.name,
-        project_id=project_id,
-        subject=principal.subject,
-        key_id=principal.key_id,
-    )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 
 from litestar import get
 from msgspec import Struct
@@ -11,25 +10,26 @@ from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
 from agents.audio.clip import Clip
 from agents.audio.parts import parts_of
-from agents.messages import Prompt
 from agents.providers.models import Models
-from agents.providers.sizes import size_of
 from agents.transcription import transcribe
-from metering.ledger import Admission
 from metering.meter import Meter
 from metering.middleware import Receive, Scope, Send
-from metering.prometheus import Metrics
 from metering.receipt import Receipt
-from router.audio_menu import AudioMenu
-from router.auth import Authenticator, Principal
+from router.audio_desk import AudioDesk
 from router.framing import as_json
 from router.language import LANGUAGE, agreed_language, asked_language
 from router.menu import Choice
-from router.metered import admitted, caller_of, check_scopes, end_unforeseen, give_back, require_post, write_whole
-from router.projects import ProjectChoice
-from router.recordings import Recordings
-from router.replays import Keeper, Replays
-from router.turnstile import Turnstile
+from router.metered import (
+    admission_of,
+    admitted,
+    caller_of,
+    check_scopes,
+    end_unforeseen,
+    give_back,
+    require_post,
+    write_whole,
+)
+from router.replays import Keeper
 from router.writer import Writer
 
 ROUTE = "/transcription"
@@ -92,41 +92,16 @@ class Transcription:
     """The ASGI application behind `POST /transcription`.
 
     Args:
-        authenticator: Says who calls.
-        menu: Says who hears.
-        models: Returns the provider of one request, which counts on its meter.
-        metrics: Where answered requests are counted.
-        projects: Says what a request is booked on.
-        recordings: Takes them in.
-        gate: Says whether limits and budgets let it in.
-        replays: Knows the answers that are to be given again.
+        desk: What recordings meet.
 
     """
 
-    def __init__(
-        self,
-        *,
-        authenticator: Authenticator,
-        menu: AudioMenu,
-        models: Callable[[Meter, Hold | None], Models],
-        metrics: Metrics,
-        projects: ProjectChoice,
-        recordings: Recordings,
-        gate: Turnstile,
-        replays: Replays,
-    ) -> None:
-        self._authenticator = authenticator
-        self._menu = menu
-        self._models = models
-        self._metrics = metrics
-        self._projects = projects
-        self._recordings = recordings
-        self._gate = gate
-        self._replays = replays
+    def __init__(self, desk: AudioDesk) -> None:
+        self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, meter: Meter) -> None:
         """Serve one request."""
-        writer = Writer(send, meter, self._metrics, ROUTE, scope)
+        writer = Writer(send, meter, self._desk.metrics, ROUTE, scope)
         try:
             async with AsyncExitStack() as room:
                 await self._serve(scope, receive, writer, meter, room)
@@ -145,26 +120,25 @@ class Transcription:
 
     async def _admit(self, scope: Scope, receive: Receive, meter: Meter, room: AsyncExitStack) -> Order | Stored:
         require_post(scope)
-        principal = await caller_of(self._authenticator, scope)
-        choice = self._menu.transcription()
+        principal = await caller_of(self._desk.authenticator, scope)
+        choice = self._desk.menu.transcription()
         check_scopes(principal, (choice.asked.name, choice.shown), None, SURFACE)
-        project_id = await self._projects.named(principal.project_id, principal)
+        project_id = await self._desk.projects.named(principal.project_id, principal)
         asked = asked_language(scope)
-        sent = await room.enter_async_context(self._recordings.sent(scope, receive, project_id, MOST_MB, (LANGUAGE,)))
+        sent = await room.enter_async_context(
+            self._desk.recordings.sent(scope, receive, project_id, MOST_MB, (LANGUAGE,))
+        )
         language = agreed_language(asked, sent.fields)
         if choice.warning is not None:
             meter.warn(choice.warning)
-        keeper = await self._replays.claim(scope["headers"], project_id, sent.identity(language or ""), meter)
+        keeper = await self._desk.replays.claim(scope["headers"], project_id, sent.identity(language or ""), meter)
         if isinstance(keeper, Stored):
             return keeper
         try:
-            recording = await self._recordings.decoded(sent, MOST_S, scope)
+            recording = await self._desk.recordings.decoded(sent, MOST_S, scope)
             parts = parts_of(recording, choice.model.max_audio_s or MOST_S, OVERLAP_S)
-            clips = tuple(part.clip for part in parts)
-            admission = _admission(meter, choice, project_id, principal)
-            prompts = [Prompt(choice.model, (), clip=clip) for clip in clips]
-            calls = [(choice.model, size_of(prompt, 0)) for prompt in prompts]
-            hold = await self._gate.let_in_calls(admission, calls, meter)
+            admission = admission_of(principal, choice.asked, project_id, meter, route=ROUTE, agent=AGENT)
+            hold = await self._desk.let_in(admission, choice.model, parts, meter)
         except BaseException:
             if keeper is not None:
                 await keeper.end()
@@ -173,21 +147,8 @@ class Transcription:
             choice=choice,
             language=language,
             seconds=float(recording.seconds),
-            clips=clips,
-            models=self._models(meter, hold),
+            clips=tuple(part.clip for part in parts),
+            models=self._desk.models(meter, hold),
             hold=hold,
             keeper=keeper,
         )
-
-
-def _admission(meter: Meter, choice: Choice, project_id: str, principal: Principal) -> Admission:
-    return Admission(
-        request_id=meter.request_id,
-        opened_at=datetime.now(UTC),
-        route=ROUTE,
-        agent=AGENT,
-        model=choice.asked.name,
-        project_id=project_id,
-        subject=principal.subject,
-        key_id=principal.key_id,
-    )
