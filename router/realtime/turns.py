@@ -23,7 +23,7 @@ from router.audio_menu import AudioMenu
 from router.auth import Principal
 from router.errors import Refused
 from router.menu import Choice, Menu
-from router.metered import admission_of
+from router.metered import admission_of, check_scopes
 from router.projects import ProjectChoice
 from router.readings import Readings
 from router.realtime.entrance import SURFACE
@@ -128,9 +128,7 @@ class SocketTurns:
         if agent not in PIPELINES:
             raise Refused("agent_not_found", "« agent » doit être V1 ou V2", param="agent")
         choice = self._desk.menu.choose(ask.model or DEFAULT_MODEL)
-        lacking = principal.scopes.refusal((choice.asked.name, choice.shown), agent, SURFACE)
-        if lacking is not None:
-            raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
+        check_scopes(principal, (choice.asked.name, choice.shown), agent, SURFACE)
         return choice
 
     async def _admit(self, admission: Admission, task: Task, clip: Clip | None, meter: Meter) -> Hold | None:
