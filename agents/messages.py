@@ -28,6 +28,8 @@ class Sampling(Struct, frozen=True):
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
 
 
 class Task(Struct, frozen=True):

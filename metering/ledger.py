@@ -21,8 +21,11 @@ from storage.statement import Row, Statement, Work
 Kept = tuple[Statement, Row]
 
 
-class Admission(Struct, frozen=True, kw_only=True):
-    """A request let in, before any upstream call, in UTC; it stays open until its entry is appended."""
+class Admission(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request let in, before any upstream call, in UTC; it stays open until its entry is appended.
+
+    `prompt_id` and `prompt_version` say which kept prompt it runs, if it runs one.
+    """
 
     request_id: str
     opened_at: datetime
@@ -32,6 +35,8 @@ class Admission(Struct, frozen=True, kw_only=True):
     project_id: str
     subject: str
     key_id: str | None = None
+    prompt_id: str | None = None
+    prompt_version: int | None = None
 
 
 class Remaining(Struct, frozen=True):
@@ -146,7 +151,7 @@ def _iso(time: datetime) -> str:
     return time.isoformat(timespec="microseconds")
 
 
-def _who(admission: Admission) -> tuple[str, str, str, str, str, str, str | None]:
+def _who(admission: Admission) -> Row:
     return (
         _iso(admission.opened_at),
         admission.route,
@@ -155,6 +160,8 @@ def _who(admission: Admission) -> tuple[str, str, str, str, str, str, str | None
         admission.project_id,
         admission.subject,
         admission.key_id,
+        admission.prompt_id,
+        admission.prompt_version,
     )
 
 

@@ -3,7 +3,10 @@
 from storage.script import Query
 from storage.statement import Row, insert_into
 
-_WHO = ("opened_at", "route", "agent", "model", "project_id", "subject", "key_id")
+_WHO = (
+    *("opened_at", "route", "agent", "model", "project_id", "subject", "key_id"),
+    *("prompt_id", "prompt_version"),
+)
 
 APPEND = insert_into(
     "ledger",
@@ -26,11 +29,16 @@ APPEND_CALL = insert_into(
     rank=1,
 )
 
+
+def _type_of(column: str) -> str:
+    return "BIGINT" if column == "prompt_version" else "TEXT"
+
+
 # What is selected has no type of its own on PostgreSQL. There, whoever was thought dead may be writing the same row: it
 # is not seen, and stands in the way once it is in.
 _CLOSE_AS_UNKNOWN = f"""
     INSERT INTO ledger (request_id, {",".join(_WHO)}, settled_at, status)
-    SELECT {",".join(["CAST(? AS TEXT)"] * (len(_WHO) + 2))}, 'unknown'
+    SELECT CAST(? AS TEXT),{",".join(f"CAST(? AS {_type_of(name)})" for name in _WHO)},CAST(? AS TEXT), 'unknown'
     WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE request_id = ?)
     ON CONFLICT (request_id) DO NOTHING RETURNING request_id
 """  # noqa: S608 - names of ours, never input

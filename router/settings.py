@@ -71,6 +71,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     meeting_model: str = "gpt-4o-transcribe"
     minutes_model: str = "gpt-4o"
     speech_model: str = "gpt-4o-mini-tts"
+    prompt_tools_model: str | None = None
+    require_beta: bool = False
     origins: str | None = None
     ice_servers: str | None = None
     realtime_max_sessions: Annotated[int, Meta(ge=1, le=10_000)] = 200

@@ -38,6 +38,8 @@ class ChatRequest(Struct, frozen=True):
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
     seed: int | None = None
     stop: str | list[str] | None = None
     response_format: Raw = NOTHING
@@ -53,6 +55,8 @@ class EngineRequest(Struct, frozen=True, omit_defaults=True):
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
     seed: int | None = None
     stop: str | list[str] | None = None
     response_format: Raw = NOTHING
@@ -243,6 +247,8 @@ def engine_request(asked: ChatRequest) -> bytes:
             max_tokens=asked.max_completion_tokens or asked.max_tokens,
             temperature=asked.temperature,
             top_p=asked.top_p,
+            frequency_penalty=asked.frequency_penalty,
+            presence_penalty=asked.presence_penalty,
             seed=asked.seed,
             stop=asked.stop,
             response_format=NOTHING if asked.response_format == NULL else asked.response_format,

@@ -20,6 +20,8 @@ class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
     messages: Sequence[Message]
     temperature: float | None = None
     top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
     max_tokens: int | None = None
     stream: bool = False
     response_format: ResponseFormat | None = None
@@ -37,6 +39,8 @@ def ask(prompt: Prompt) -> bytes:
             messages=prompt.messages,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
+            frequency_penalty=sampling.frequency_penalty,
+            presence_penalty=sampling.presence_penalty,
             max_tokens=sampling.max_tokens,
             stream=prompt.stream,
             response_format=shape(prompt.schema),

@@ -9,7 +9,7 @@ from accounts.gate.gate import Hold
 from agents.audio.clip import Clip
 from agents.audio.languages import likely_language
 from agents.errors import ModelUnavailable, ProviderDown
-from agents.messages import Done, Events, Message, Prompt, Sampling, Sound, Transcript
+from agents.messages import Done, Events, Message, Prompt, Sound, Transcript
 from agents.providers.failure import failure
 from agents.providers.metered import MeteredTry
 from agents.providers.provider import Provider
@@ -174,7 +174,7 @@ class Models:
             return prompt
         # Many servers refuse a prompt that leaves less of the window than its answer may have.
         most = most_output(prompt.model, self._max_tokens)
-        return msgspec.structs.replace(prompt, sampling=Sampling(asked.temperature, asked.top_p, most))
+        return msgspec.structs.replace(prompt, sampling=msgspec.structs.replace(asked, max_tokens=most))
 
     async def _cover(self, prompt: Prompt) -> None:
         hold = self._hold

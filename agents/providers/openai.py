@@ -44,6 +44,8 @@ class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
     messages: Sequence[Message]
     temperature: float | None = None
     top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     stream: bool = False
@@ -66,6 +68,8 @@ def ask(prompt: Prompt) -> bytes:
             messages=prompt.messages,
             temperature=None if reasons else sampling.temperature,
             top_p=None if reasons else sampling.top_p,
+            frequency_penalty=None if reasons else sampling.frequency_penalty,
+            presence_penalty=None if reasons else sampling.presence_penalty,
             max_tokens=None if reasons else sampling.max_tokens,
             max_completion_tokens=sampling.max_tokens if reasons else None,
             stream=prompt.stream,

@@ -10,7 +10,7 @@ from pathlib import Path
 from storage.database import is_postgres, open_to_read, open_to_write, sqlite_path
 from storage.errors import StorageDown
 
-HEAD = "0004"
+HEAD = "0005"
 
 
 def upgrade(url: str) -> None:

@@ -1,0 +1,1 @@
+"""Prompts that teams keep here: versioned, promoted like releases, and run by name."""
