@@ -32,6 +32,7 @@ from agents.errors import (
     ProviderDown,
     ProviderTimeout,
 )
+from agents.prompts.errors import PromptError, PromptTaken, PromptUnknown, VersionFixed
 from documents.errors import (
     DocumentError,
     DocumentUnknown,
@@ -101,6 +102,10 @@ STATUS: dict[type[Exception], str] = {
     ProjectFull: "conflict",
     UploadExpired: "request_timeout",
     EmbeddingFailed: "provider_error",
+    PromptError: "invalid_request",
+    PromptUnknown: "not_found",
+    PromptTaken: "conflict",
+    VersionFixed: "conflict",
 }
 # What is told of a failure below, in French and in English, when its own text is for the log alone; braces are filled
 # with its detail.
@@ -137,7 +142,7 @@ REASONS: dict[type[Exception], tuple[str, str]] = {
     ),
     Unreadable: ("le document est illisible : {detail}", "the document cannot be read: {detail}"),
 }
-TOLD = (ModelUnavailable, AccountError)  # failures below whose own text is for the caller
+TOLD = (ModelUnavailable, AccountError, PromptError)  # failures below whose own text is for the caller
 FIELDS: dict[type[Exception], str] = {
     ModelUnavailable: "model",
     PromptRefused: "model",
