@@ -10,7 +10,7 @@ from accounts.ids import new_id
 from accounts.revision import CHANGED, FRESH_FOR_S
 from agents.prompts import promotions_store, store, versions_store
 from agents.prompts.drafts import checked_draft
-from agents.prompts.errors import PromptInvalid, PromptTaken, PromptUnknown
+from agents.prompts.errors import PromptInvalid, PromptTaken, PromptUnknown, VersionFixed
 from agents.prompts.listing import Asked, Listing, listing
 from agents.prompts.names import RESERVED, checked_labels, checked_name, checked_tags, label_meant
 from agents.prompts.prompt import (
@@ -114,7 +114,7 @@ class Publications:
 
         Raises:
             PromptUnknown: There is no such version.
-            VersionFixed: It is no draft any more.
+            PromptInvalid: It is no draft any more.
 
         """
         moment = self._now()
@@ -122,7 +122,11 @@ class Publications:
         def script() -> Script[None]:
             prompt = yield from store.locked(project_id, name)
             version = yield from versions_store.version_of(prompt.id, prompt.name, which)
-            yield from versions_store.removed(prompt, version.number, moment)
+            try:
+                yield from versions_store.removed(prompt, version.number, moment)
+            except VersionFixed as cause:
+                # No conflict, which Langfuse's clients would try again: it stays as it is.
+                raise PromptInvalid(cause.detail, param="version") from cause
 
         await self._write(script)
 
