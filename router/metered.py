@@ -13,6 +13,7 @@ from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
 from agents.audio.errors import AudioError
 from agents.errors import AgentError
+from agents.prompts.errors import PromptError
 from documents.errors import DocumentError
 from metering.ledger import Admission
 from metering.meter import Meter
@@ -29,7 +30,7 @@ from router.replays import Keeper
 from router.writer import Writer
 from storage.errors import StorageError
 
-FORESEEN = (Refused, AgentError, AccountError, AudioError, DocumentError, StorageError)
+FORESEEN = (Refused, AgentError, AccountError, AudioError, DocumentError, PromptError, StorageError)
 STOPPING = Refused("overloaded", retry_after=1)
 T = TypeVar("T", bound=Struct)
 
@@ -88,12 +89,19 @@ def admission_of(
     principal: Principal, asked: Model, project_id: str, meter: Meter, *, route: str, agent: str
 ) -> Admission:
     """Return what is written down of a request before anything is asked of a provider."""
+    return admission_named(principal, asked.name, project_id, meter, route=route, agent=agent)
+
+
+def admission_named(
+    principal: Principal, model: str, project_id: str, meter: Meter, *, route: str, agent: str
+) -> Admission:
+    """Do as `admission_of`, for what may ask no model."""
     return Admission(
         request_id=meter.request_id,
         opened_at=datetime.now(UTC),
         route=route,
         agent=agent,
-        model=asked.name,
+        model=model,
         project_id=project_id,
         subject=principal.subject,
         key_id=principal.key_id,
