@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.migrations import upgrade
+from tests.heads import file_at_head
 
 
 @pytest.fixture
@@ -22,8 +22,10 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield request.getfixturevalue("postgres_url")
 
 
-@pytest.fixture
-def url(empty_url: str) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database at head."""
-    upgrade(empty_url)
-    return empty_url
+    if request.param == "sqlite":
+        yield f"sqlite:///{file_at_head(tmp_path / 'router.db')}"
+    else:
+        yield request.getfixturevalue("postgres_url_at_head")
