@@ -23,10 +23,11 @@ _NUL = "it holds a NUL, which no text file may"
 _DATE = "tag:yaml.org,2002:timestamp"
 _TEXT = "tag:yaml.org,2002:str"
 _FRONT = re.compile(rb"---\r?\n((?:.*\n)*?)---(?:\r?\n|\Z)")
-# A literal block gives such a text back as it is; others are written between quotes.
-_BLOCK = re.compile(
-    r"[^\s\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff][\t\n\x20-\x7e\u00a1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*"
-)
+# A literal block gives lines of such signs back as they are, where it does not begin with a blank; and a line of them
+# needs no escapes. All else is written between quotes.
+_SIGN = "\t\x20-\x7e\u00a1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_BLOCK = re.compile(rf"(?!\s)[{_SIGN}][{_SIGN}\n]*")
+_LINE = re.compile(rf"[{_SIGN}]*")
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 
 
@@ -259,8 +260,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, text: str) -> ScalarNode:
-    plain = "\n" not in text and not isinstance(text, _Block)
-    style = None if plain else "|" if _BLOCK.fullmatch(text) else '"'
+    style = None
+    if isinstance(text, _Block) or not _LINE.fullmatch(text):
+        style = "|" if _BLOCK.fullmatch(text) else '"'
     return dumper.represent_scalar(_TEXT, str(text), style)  # pyright: ignore[reportUnknownMemberType] - the stubs do not say
 
 
