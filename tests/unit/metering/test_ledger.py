@@ -63,6 +63,8 @@ async def test_every_scalar_of_an_entry_and_its_calls_has_its_column(folder):
         "project_id": "proj-default",
         "subject": "user",
         "key_id": "key_1",
+        "prompt_id": None,
+        "prompt_version": None,
         "status": "ok",
         "stream": 1,
         "input_tokens": 19,
