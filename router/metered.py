@@ -23,6 +23,7 @@ from router.auth import Authenticator, Principal, address_of, refuse_admin
 from router.decoding import ClientGone
 from router.departure import Departure
 from router.errors import Refused, log_unforeseen
+from router.families import F1, Family
 from router.line import line_of
 from router.replays import Keeper
 from router.writer import Writer
@@ -61,7 +62,9 @@ async def caller_of(authenticator: Authenticator, scope: Scope) -> Principal:
     return principal
 
 
-def check_scopes(principal: Principal, models: Iterable[str], agent: str | None, surface: str) -> None:
+def check_scopes(
+    principal: Principal, models: Iterable[str], agent: str | None, surface: str, family: Family = F1
+) -> None:
     """Refuse a key that may not use this model, under any of its names, here.
 
     Raises:
@@ -70,7 +73,15 @@ def check_scopes(principal: Principal, models: Iterable[str], agent: str | None,
     """
     lacking = principal.scopes.refusal(models, agent, surface)
     if lacking is not None:
-        raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
+        raise lacks(lacking, family)
+
+
+def lacks(scope: str, family: Family = F1) -> Refused:
+    """Return the refusal of a key that has not got this scope."""
+    reason = family.choose(
+        f"il manque à la clé la permission « {scope} »", f"the key has not got the permission '{scope}'"
+    )
+    return Refused("forbidden", reason)
 
 
 def admission_of(
