@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from accounts.pages import MOST_ROWS
 from agents.prompts.drafts import checked_draft
 from agents.prompts.errors import PromptError, PromptUnknown
 from agents.prompts.folder import FileWrong, Sheet, sheet_of, written
@@ -21,9 +22,6 @@ from agents.prompts.names import (
 from agents.prompts.prompt import LATEST, Draft, NewPrompt, PromptChange, StoredPrompt, Version, Which
 from agents.prompts.prompts import Prompts
 from agents.prompts.tree import FolderWrong, category_of, own_path_of, path_of, sheets_in, told, write
-
-AUTHOR = "command line"
-"""Whose work it is in the books of the prompts: who may reach the database needs no key."""
 
 
 class Outcome(Struct, frozen=True):
@@ -100,11 +98,13 @@ def _files_in(folder: Path) -> dict[str, str]:
     return {spelled(sheet.front.name): path for path, sheet in reversed(sheets.items())}
 
 
-async def all_prompts(prompts: Prompts, project_id: str) -> AsyncIterator[StoredPrompt]:
-    """Yield every prompt of a project, by name."""
+async def all_prompts(
+    prompts: Prompts, project_id: str, *, category: str | None = None, tag: str | None = None
+) -> AsyncIterator[StoredPrompt]:
+    """Yield every prompt of a project by name, maybe only those of a category or with a tag."""
     after, more = "", True
     while more:
-        page = await prompts.page(project_id, after=after)
+        page = await prompts.page(project_id, after=after, limit=MOST_ROWS, category=category, tag=tag)
         for prompt in page.rows:
             yield prompt
         more = page.has_more
@@ -160,7 +160,9 @@ def _checked(path: str, sheet: Sheet) -> Incoming:
     return Incoming(path, prompt, draft, checked_labels(front.labels))
 
 
-async def imported(prompts: Prompts, project_id: str, files: list[Incoming], *, promote: bool) -> list[Outcome]:
+async def imported(
+    prompts: Prompts, project_id: str, files: list[Incoming], author: str, *, promote: bool
+) -> list[Outcome]:
     """Bring a project to what the files say; what is so already is left alone.
 
     A version that is in production or the newest, with the same messages and config, is the one that a file means; else
@@ -170,28 +172,30 @@ async def imported(prompts: Prompts, project_id: str, files: list[Incoming], *, 
         prompts: Where prompts are kept.
         project_id: The project.
         files: Checked, no two of a name.
+        author: Whose work it is.
         promote: Whether the version of each file is in production afterwards.
 
     """
-    return [await _taken_in(prompts, project_id, file, promote=promote) for file in files]
+    return [await _taken_in(prompts, project_id, file, author, promote=promote) for file in files]
 
 
-async def _taken_in(prompts: Prompts, project_id: str, file: Incoming, *, promote: bool) -> Outcome:
+async def _taken_in(prompts: Prompts, project_id: str, file: Incoming, author: str, *, promote: bool) -> Outcome:
     name = file.prompt.name
     try:
         prompt = await prompts.find(project_id, name)
     except PromptUnknown:
-        prompt, version = await prompts.create_with(project_id, file.prompt, file.draft, AUTHOR)
+        _, version = await prompts.create_with(project_id, file.prompt, file.draft, author, file.labels)
         done = "created"
     else:
         await _describe(prompts, project_id, prompt, file.prompt)
         version, done = await _meant(prompts, project_id, prompt, file.draft), "unchanged"
         if version is None:
-            version, done = await prompts.add(project_id, name, file.draft, AUTHOR), "draft added"
-    if not set(file.labels) <= set(version.labels):
-        await prompts.relabel(project_id, name, version.number, [*version.labels, *file.labels])
+            version = await prompts.add(project_id, name, file.draft, author, file.labels)
+            done = "draft added"
+        elif not set(file.labels) <= set(version.labels):
+            await prompts.relabel(project_id, name, version.number, [*version.labels, *file.labels])
     if promote and version.state != "PRODUCTION":
-        await prompts.promote(project_id, name, version.number, AUTHOR)
+        await prompts.promote(project_id, name, version.number, author)
         done = "promoted"
     return Outcome(file.path, name, version.number, done)
 

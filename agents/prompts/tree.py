@@ -19,16 +19,10 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")  # no file may be calle
 
 
 class FolderWrong(PromptInvalid):
-    """This folder cannot be used.
-
-    Args:
-        problems: What must be mended, file by file.
-
-    """
+    """This folder cannot be used; the detail says what must be mended, one line a file and field."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
+        super().__init__("\n".join(problems))
 
 
 def slug(text: str) -> str:
