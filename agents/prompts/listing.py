@@ -116,9 +116,7 @@ def _versions(ids: list[str], fits: list[str], fitting: list[Any]) -> Script[dic
     for prompt_id, number, state, is_latest, updated_at in rows:
         following = [LATEST] * bool(is_latest) + [PRODUCTION] * (state == "PRODUCTION")
         worn = (*labels.get((prompt_id, number), ()), *following)
-        found[prompt_id].append(
-            Fitting(number=number, labels=worn, updated_at=datetime.fromisoformat(updated_at))
-        )
+        found[prompt_id].append(Fitting(number=number, labels=worn, updated_at=datetime.fromisoformat(updated_at)))
     return found
 
 
