@@ -6,6 +6,7 @@ ORG = "/v1/organization"
 PROJECT = f"{ORG}/projects/{{project_id}}"
 KEY = f"{PROJECT}/api_keys/{{key_id}}"
 DOCUMENTS = "/projects/{project_id}/documents"
+LANGFUSE = "/api/public/v2/prompts"
 ACCOUNT = f"{PROJECT}/service_accounts/{{account_id}}"
 
 
@@ -81,6 +82,13 @@ ROWS: dict[str, Row] = {
     f"POST {DOCUMENTS}": Row(404, 503, 401, 401),
     f"GET {DOCUMENTS}/{{document_id}}": Row(404, 404, 401, 401),
     f"DELETE {DOCUMENTS}/{{document_id}}": Row(404, 404, 401, 401),
+    # A key uses the prompts of its own project, and there are none of the name.
+    f"GET {LANGFUSE}": OWN,
+    f"POST {LANGFUSE}": Row(201, 201, 401, 401),
+    f"GET {LANGFUSE}/{{name}}": Row(404, 404, 401, 401),
+    f"DELETE {LANGFUSE}/{{name}}": Row(404, 404, 401, 401),
+    f"PATCH {LANGFUSE}/{{name}}/versions/{{version}}": Row(404, 404, 401, 401),
+    "GET /api/public/projects": OWN,
     # A key sees the figures of its own project, whoever it is.
     "GET /usage": OWN,
     "GET /models": OWN,
@@ -111,4 +119,6 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /projects": {"name": "x"},
     f"POST {DOCUMENTS}": {"text": "x"},
     "POST /api/v1/keys": {"name": "x"},
+    f"POST {LANGFUSE}": {"name": "x", "prompt": "x"},
+    f"PATCH {LANGFUSE}/{{name}}/versions/{{version}}": {"newLabels": ["x"]},
 }
