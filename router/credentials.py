@@ -38,6 +38,10 @@ def credential_of(headers: Headers) -> bytes:
     return credential
 
 
+class KeyExpired(Refused):
+    """The refusal of a key that has expired: as any other, but where the seed has a status of its own for it."""
+
+
 def without_basic(headers: Headers) -> Headers:
     """Return headers whose Basic credential is a Bearer one: its password, for that is the secret of a pair of keys.
 
@@ -66,6 +70,16 @@ def _bearer_of(value: bytes) -> bytes:
 def refusal_of(credential: bytes) -> Refused:
     """Return the one refusal of a credential, whatever is wrong with it."""
     return Refused("unauthorized", masked(credential.decode("latin-1")))
+
+
+def refusal_of_expired(credential: bytes) -> Refused:
+    """Return the refusal of a key that has expired."""
+    return KeyExpired("unauthorized", masked(credential.decode("latin-1")))
+
+
+def expired() -> Refused:
+    """Return what the Prompt Manager's routes say of a key that has expired."""
+    return Refused("forbidden", "the key has expired; make a new one")
 
 
 def masked(credential: str) -> str:

@@ -224,11 +224,11 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
     return Refused(code, reason, param=param, source=source, retry_after=retry_after)
 
 
-def fault_of(error: Exception, request_id: str) -> Fault:
-    """Return the error object of F1, as a stream that has started carries it."""
-    refused = refusal_of(error)
+def fault_of(error: Exception, request_id: str, family: Family = F1) -> Fault:
+    """Return the error object of F1, as a stream that has started carries it, in the language of a family."""
+    refused = refusal_of(error, family)
     text = TEXTS[refused.code]
-    message = text.french.format(reason=refused.reason)
+    message = family.choose(text.french, text.english).format(reason=refused.reason)
     return Fault(message, TYPES.get(text.status, "api_error"), refused.param, refused.code, request_id)
 
 

@@ -12,11 +12,14 @@ from accounts.limits.gcra import Verdict
 from metering.middleware import new_request_id
 from metering.prometheus import OTHER, Metrics
 from router.auth import VERDICT
+from router.credentials import KeyExpired, expired
 from router.decoding import ClientGone
 from router.errors import Refused, answer_to, log_unforeseen
 from router.families import Family, family_of
 from router.limit_headers import limit_headers
 from router.limited import count_limited
+
+EXPIRING = ("/api/v1/run", "/api/v1/prompts")  # the Prompt Manager's paths that tell an expired key from a wrong one
 
 
 class Frame(ASGIMiddleware):
@@ -46,6 +49,8 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """Answer any error in the path's family; the log has where an unforeseen one happened, never what it said."""
     family = family_of(request.scope["path"])
     known = _known(error, family)
+    if isinstance(error, KeyExpired) and request.scope["path"].startswith(EXPIRING):
+        known = expired()
     request_id: str = request.scope["state"].get("request_id") or new_request_id()
     answer = answer_to(known, request_id, family)
     count_limited(known, request.app.state.metrics)

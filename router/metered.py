@@ -30,7 +30,7 @@ from router.replays import Keeper
 from router.writer import Writer
 from storage.errors import StorageError
 
-FORESEEN = (Refused, AgentError, AccountError, AudioError, DocumentError, PromptError, StorageError)
+FORESEEN = (Refused, AgentError, PromptError, AccountError, AudioError, DocumentError, StorageError)
 STOPPING = Refused("overloaded", retry_after=1)
 T = TypeVar("T", bound=Struct)
 
@@ -83,6 +83,13 @@ def lacks(scope: str, family: Family = F1) -> Refused:
         f"il manque à la clé la permission « {scope} »", f"the key has not got the permission '{scope}'"
     )
     return Refused("forbidden", reason)
+
+
+def planner_for(principal: Principal, planner: Model | None, surface: str) -> Model | None:
+    """Return the planning model, unless the key may not use it: then the request's own plans."""
+    if planner is None or principal.scopes.refusal((planner.name,), None, surface) is not None:
+        return None
+    return planner
 
 
 def admission_of(
