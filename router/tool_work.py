@@ -1,5 +1,6 @@
 """What the prompt tools are asked, and the work on it: by a model that is given, by the rules without one (5.6)."""
 
+from asyncio import to_thread
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Protocol
@@ -114,7 +115,7 @@ class ImproveRequest(Struct, frozen=True):
         ]
         system, feedback = self.system or None, self.feedback or None
         if reach is None:
-            return _replied(rules.rebuilt(messages, system, feedback))
+            return _replied(await to_thread(rules.rebuilt, messages, system, feedback))
         return _replied(await improve(messages, system, feedback, reach.model, reach.models))
 
 
@@ -139,7 +140,7 @@ class TemplatizeRequest(Struct, frozen=True):
         blocks = [Message(turn.role, text) for turn, held in zip(self.messages, texts, strict=True) for text in held]
         system = self.system or None
         if reach is None:
-            taken = rules.taken_out(blocks, system)
+            taken = await to_thread(rules.taken_out, blocks, system)
         else:
             taken = await templatize(blocks, system, reach.model, reach.models)
         return Reply(_regrouped(taken, self.messages, texts), taken.warnings, taken.system or "", taken.values)
@@ -147,7 +148,10 @@ class TemplatizeRequest(Struct, frozen=True):
 
 async def generated(task: str, reach: Reach | None) -> Made:
     """Return a prompt for a task; see `agents.prompts.tools.generate`."""
-    return rules.built(task) if reach is None else await generate(task, reach.model, reach.models)
+    if reach is None:
+        # Texts may be long, and everybody else waits for the thread of the loop.
+        return await to_thread(rules.built, task)
+    return await generate(task, reach.model, reach.models)
 
 
 def _replied(made: Made) -> Reply:
