@@ -34,6 +34,7 @@ from router.minuted import MeetingAnswer
 from router.requests import CompletionRequest
 from router.routes.meeting import USUAL_S
 from router.routes.transcription import MOST_S, TranscriptionAnswer
+from router.tool_twins import TWINS
 
 TITLE = "CAPL Routeur IA API"
 VERSION = "1.0.0"
@@ -110,7 +111,7 @@ async def meet(language: FromQuery[str | None] = None) -> MeetingAnswer:
 
 
 # The routes that are served beside the framework, with the forms of those that take one.
-RAW_ROUTES = (complete, hear, meet)
+RAW_ROUTES = (complete, hear, meet, *TWINS)
 LANGUAGE = {"type": "string", "description": "ISO 639-1; detected where neither form nor query says it"}
 FORMS: dict[str, dict[str, Any]] = {
     "/transcription": {
@@ -182,7 +183,7 @@ def document(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
     handlers = [*routes, *RAW_ROUTES]
     twin = Litestar(route_handlers=handlers, openapi_config=config, logging_config=None, plugins=[ExactNumbers()])
     schema = twin.openapi_schema.to_schema()
-    _say_what_the_framework_cannot(schema, routes)
+    _say_what_the_framework_cannot(schema, (*routes, *TWINS))
     return msgspec.json.format(msgspec.json.encode(schema), indent=2)
 
 

@@ -21,7 +21,7 @@ from router.vendor_prompts import (
     TargetModel,
     TemplateAnswer,
     ToolAnswer,
-    Turn,
+    ToolTurn,
     check_length,
     check_task,
     flat,
@@ -43,7 +43,7 @@ class Reach(Struct, frozen=True):
 class Reply(Struct, frozen=True):
     """What a tool answers, before its receipt; `values` are those that were taken out, None of the other tools."""
 
-    messages: tuple[Turn, ...]
+    messages: tuple[ToolTurn, ...]
     warnings: tuple[str, ...]
     system: str = ""
     values: dict[str, str] | None = None
@@ -158,6 +158,6 @@ def _replied(made: Made) -> Reply:
     return Reply(turns_of(made.messages), made.warnings)
 
 
-def _regrouped(taken: Templatized, turns: Sequence[SentTurn], texts: Sequence[Sequence[str]]) -> tuple[Turn, ...]:
+def _regrouped(taken: Templatized, turns: Sequence[SentTurn], texts: Sequence[Sequence[str]]) -> tuple[ToolTurn, ...]:
     blocks = iter([message.content for message in taken.messages])
     return tuple([turn_of(turn.role, islice(blocks, len(held))) for turn, held in zip(turns, texts, strict=True)])
