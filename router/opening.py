@@ -23,6 +23,7 @@ from accounts.limits.rates import FallingBack, Rates
 from accounts.limits.rates_store import sweep_rates
 from accounts.projects import Projects
 from agents.counting import Counter
+from agents.prompts.prompts import Prompts
 from agents.providers.models import Models
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
@@ -61,6 +62,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     holdings: Holdings
     recordings: Recordings
     counter: Counter
+    prompts: Prompts
 
 
 async def open_house(house: House, stack: AsyncExitStack) -> Opened:
@@ -101,6 +103,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
         holdings=holdings,
         recordings=recordings_of(settings, ground, stack),
         counter=Counter(books.tokens, house.own_tokens),
+        prompts=Prompts(ground.database),
     )
 
 
@@ -220,6 +223,7 @@ def state_of(house: House, opened: Opened) -> dict[str, object]:
         "projects": tenancy.projects,
         "project_choice": project_choice_of(house, opened),
         "documents": opened.holdings,
+        "prompts": opened.prompts,
         "idempotency": opened.idempotency,
         "service_accounts": tenancy.service_accounts,
         "revision": tenancy.revision,

@@ -94,6 +94,25 @@ class StoredPrompt(Struct, frozen=True, kw_only=True):
     production: int | None
 
 
+class Promotion(Struct, frozen=True, kw_only=True):
+    """One change of what is in production; time in UTC.
+
+    Attributes:
+        number: 1 for the prompt's first.
+        version: What came into production.
+        replaced: The version that it took the place of; None where none was in production.
+        back_to: For a rollback, the number of the promotion that is in force again; None for any other.
+
+    """
+
+    number: int
+    version: int
+    replaced: int | None
+    back_to: int | None
+    at: datetime
+    author: str
+
+
 class NewPrompt(Struct, frozen=True, kw_only=True):
     """A prompt to be made."""
 

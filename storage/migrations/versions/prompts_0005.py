@@ -11,12 +11,14 @@ _INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 
 
 def upgrade() -> None:
-    """Create the tables; times are ISO 8601 in UTC, lists and objects are JSON."""
+    """Create the tables; times are ISO 8601 in UTC, messages, configs and variables are JSON."""
     op.create_table(
         "prompts",
         _key("id"),
-        # `name` is in NFC.
-        *_texts("project_id", "name", "description", "category", "tags", "created_at", "updated_at"),
+        # In NFC, and in the order of code points in every database.
+        sa.Column("name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        # Each tag stands between two line feeds. `folded` is what a search looks in, without case and accents.
+        *_texts("project_id", "description", "category", "tags", "folded", "created_at", "updated_at"),
         # The number of the next version: that of a deleted draft is never given again.
         _integer("next_version"),
         sa.UniqueConstraint("project_id", "name"),
@@ -43,13 +45,15 @@ def upgrade() -> None:
         postgresql_where=production,
     )
     op.create_table("prompt_labels", _key("prompt_id"), _key("label"), _integer("version"), **_STRICT)
-    # What was in production when, in order; `replaced` is the version before, null for none.
+    # What was in production when, in order; `replaced` is the version before, null for none. `back_to` is null but for
+    # a rollback: the number of the promotion that is in force again.
     op.create_table(
         "prompt_promotions",
         _key("prompt_id"),
         _number("number"),
         _integer("version"),
         sa.Column("replaced", _INTEGER),
+        sa.Column("back_to", _INTEGER),
         *_texts("at", "author"),
         **_STRICT,
     )

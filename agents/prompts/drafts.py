@@ -1,0 +1,53 @@
+"""What a version may hold."""
+
+from typing import get_args
+
+import msgspec
+from msgspec.structs import replace
+
+from agents.messages import Message, Role
+from agents.prompts.errors import PromptInvalid
+from agents.prompts.names import checked_note
+from agents.prompts.prompt import LONGEST_TEXT, Config, Content, Draft
+
+_ROLES = frozenset(get_args(Role))
+
+
+def checked_draft(draft: Draft) -> Draft:
+    """Return a draft that can be kept and run.
+
+    Raises:
+        PromptInvalid: Naming the field.
+
+    """
+    _check_content(draft.content)
+    return replace(draft, config=_checked_config(draft.config), note=checked_note(draft.note))
+
+
+def _check_content(content: Content) -> None:
+    messages = content.messages
+    if not messages:
+        raise PromptInvalid("A version has at least one message", param="messages")
+    for message in messages:
+        _check_message(message)
+    roles = [message.role for message in messages]
+    if content.kind == "text" and roles not in (["user"], ["system", "user"]):
+        reason = "A version of kind 'text' is one user message, maybe behind one system message"
+        raise PromptInvalid(f"{reason}; use kind 'chat' for others", param="messages")
+
+
+def _check_message(message: Message) -> None:
+    if message.role not in _ROLES:
+        raise PromptInvalid("A message is of role system, user or assistant", param="messages")
+    if len(message.content) > LONGEST_TEXT:
+        raise PromptInvalid(f"A message has at most {LONGEST_TEXT} characters", param="messages")
+    if any("\ud800" <= sign <= "\udfff" for sign in message.content):
+        raise PromptInvalid("A message is Unicode text", param="messages")
+
+
+def _checked_config(config: Config) -> Config:
+    """Return a config as it will be read again: files and programs make some that no edge has decoded."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(config), type=Config)
+    except (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError, RecursionError) as cause:
+        raise PromptInvalid(f"The config is not as it must be: {cause}", param="config") from cause
