@@ -75,6 +75,10 @@ class KeyEnded(AccountConflict):
     """The key is revoked, expired or already rotated; make a new one."""
 
 
+class KeyExpired(AccountError):
+    """The key has expired; make a new one."""
+
+
 class ProjectUnknown(AccountUnknown):
     """There is no such project."""
 

@@ -35,7 +35,7 @@ class Sampling(Struct, frozen=True):
 class Task(Struct, frozen=True):
     """What a caller asks of a pipeline, past the edge.
 
-    `planner` plans in place of `model`, for pipelines that plan. `reading` is what the task reads of its project's
+    `role` says `message`: whoever calls, unless it is the end of a prompt that somebody else speaks. `planner` plans in place of `model`, for pipelines that plan. `reading` is what the task reads of its project's
     documents, None where it reads none.
     """
 
@@ -49,10 +49,11 @@ class Task(Struct, frozen=True):
     sources: tuple[str, ...] = ()
     user: str | None = None
     reading: "Reading | None" = None
+    role: Role = "user"
 
     def conversation(self) -> list[Message]:
         """Return the turns so far and the question."""
-        return [*self.history, Message("user", self.message)]
+        return [*self.history, Message(self.role, self.message)]
 
 
 class Prompt(Struct, frozen=True):

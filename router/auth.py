@@ -3,13 +3,14 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
+from accounts.errors import KeyExpired
 from accounts.gate.gate import Gate
 from accounts.keys.key import OpenKey
 from accounts.keys.keys import Keys
@@ -18,7 +19,7 @@ from accounts.keys.scopes import EVERYTHING, Scopes
 from accounts.projects import DEFAULT_PROJECT
 from accounts.revision import Revision
 from router.access_tokens import AccessTokens, Claims, TokenWrong
-from router.credentials import KNOWN_PREFIXES, Headers, credential_of, refusal_of
+from router.credentials import KNOWN_PREFIXES, Headers, credential_of, refusal_of, refusal_of_expired
 from router.errors import Refused
 from router.failures import Failures
 from router.families import family_of
@@ -34,6 +35,7 @@ UNRESTRICTED = Scopes()
 
 T = TypeVar("T")
 Connection = ASGIConnection[Any, Any, Any, Any]
+Refusal = Callable[[bytes], Refused]
 
 
 class Principal(Struct, frozen=True):
@@ -83,11 +85,11 @@ class Authenticator:
         self._admin_digest = None if admin_key is None else keys.digest(admin_key)
         self._lasting: dict[bytes, Principal] = {}
         self._keyed: dict[bytes, Principal] = {}
-        self._refused: dict[bytes, bool] = {}
+        self._refused: dict[bytes, Refusal] = {}
         self._proven: dict[bytes, bool] = {}
         self.failures = Failures(MOST_FAILURES_A_MINUTE)
         self._changes = 0
-        self._lookups: Questions[Principal | None] = Questions()
+        self._lookups: Questions[Principal | Refusal] = Questions()
         self._looks: Questions[None] = Questions()
         revision.on_change(self._forget)
 
@@ -107,14 +109,17 @@ class Authenticator:
                 return None
             found = self._keyed.get(digest)
             if found is None:
-                if digest in self._refused:
-                    raise refusal_of(credential)
+                refuse = self._refused.get(digest)
+                if refuse is not None:
+                    raise refuse(credential)
                 return None
             self._used[found.key_id or ""] = now
         if found.expires_at <= now:
-            self._lasting.pop(digest, None)
+            if self._lasting.pop(digest, None) is not None:
+                raise refusal_of(credential)
+            # Looked at once more: whether the key has expired or only this value of it, which was rotated out.
             self._keyed.pop(digest, None)
-            raise refusal_of(credential)
+            return None
         return found
 
     async def principal(self, headers: Headers, address: str) -> Principal:
@@ -142,10 +147,10 @@ class Authenticator:
         if digest not in self._proven:
             self.failures.check(address)
         found = await self._lookups.ask(digest, lambda: self._look_up(credential, digest, claims))
-        if found is None:
+        if not isinstance(found, Principal):
             self._proven.pop(digest, None)
             self.failures.note(address)
-            raise refusal_of(credential)
+            raise found(credential)
         _put(self._proven, digest, value=True)
         self._used[found.key_id or ""] = time.time()
         return found
@@ -171,19 +176,22 @@ class Authenticator:
         _put(self._lasting, digest, principal)
         return principal
 
-    async def _look_up(self, credential: bytes, digest: bytes, claims: Claims | None) -> Principal | None:
+    async def _look_up(self, credential: bytes, digest: bytes, claims: Claims | None) -> Principal | Refusal:
         changes = self._changes
-        if claims is None or claims.key is None:
-            opened = await self._keys.open(credential.decode("utf-8", "surrogateescape"))
-        else:
-            opened = await self._keys.reopen(*claims.key)
-        found = None if opened is None else _principal_of(opened, claims)
+        try:
+            if claims is None or claims.key is None:
+                opened = await self._keys.open(credential.decode("utf-8", "surrogateescape"))
+            else:
+                opened = await self._keys.reopen(*claims.key)
+            found = refusal_of if opened is None else _principal_of(opened, claims)
+        except KeyExpired:
+            found = refusal_of_expired
         # What was read before a change must not be remembered after it.
         if changes == self._changes:
-            if found is None:
-                _put(self._refused, digest, value=True)
-            else:
+            if isinstance(found, Principal):
                 _put(self._keyed, digest, found)
+            else:
+                _put(self._refused, digest, found)
         return found
 
     def _forget(self) -> None:

@@ -27,7 +27,8 @@ async def body_of(request: Request[Any, Any, Any], limit: int = MOST_BYTES) -> b
         ClientGone: The client left before: what it wanted is not known, so nothing is done.
 
     """
-    return await read_body(cast("Receive", request.receive), request.scope["headers"], limit)
+    words = family_of(request.scope["path"]).choose(FRENCH, ENGLISH)
+    return await read_body(cast("Receive", request.receive), request.scope["headers"], limit, words)
 
 
 async def sent(request: Request[Any, Any, Any], kind: type[T]) -> T:

@@ -36,9 +36,23 @@ def credential_of(headers: Headers) -> bytes:
     return credential
 
 
+class KeyExpired(Refused):
+    """The refusal of a key that has expired: as any other, but where the seed has a status of its own for it (3.1.3)."""
+
+
 def refusal_of(credential: bytes) -> Refused:
     """Return the one refusal of a credential, whatever is wrong with it."""
     return Refused("unauthorized", masked(credential.decode("latin-1")))
+
+
+def refusal_of_expired(credential: bytes) -> Refused:
+    """Return the refusal of a key that has expired."""
+    return KeyExpired("unauthorized", masked(credential.decode("latin-1")))
+
+
+def expired() -> Refused:
+    """Return what the Prompt Manager's routes say of a key that has expired."""
+    return Refused("forbidden", "the key has expired; make a new one")
 
 
 def masked(credential: str) -> str:

@@ -27,41 +27,44 @@ class ClientGone(Exception):
     """The client left before its request was whole."""
 
 
-async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
+async def read_body(
+    receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int, words: Words = FRENCH
+) -> bytes:
     """Return the whole body.
 
     Args:
         receive: The ASGI channel.
         headers: Of the request; a declared length over the limit is refused before a byte is read.
         limit: Most bytes.
+        words: Of the refusal.
 
     Raises:
         Refused: `body_too_large`, `request_timeout`.
         ClientGone: The client left.
 
     """
-    check_length(headers, limit)
+    check_length(headers, limit, words)
     message: Any = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
         try:
             async with asyncio.timeout(BODY_WITHIN_S):
-                body = await _rest(receive, body, limit)
+                body = await _rest(receive, body, limit, words)
         except TimeoutError as cause:
             raise Refused("request_timeout") from cause
     elif message["type"] == "http.disconnect":
         raise ClientGone
     if len(body) > limit:
-        raise too_large(limit)
+        raise too_large(limit, words)
     return body
 
 
-async def _rest(receive: Receive, first: bytes, limit: int) -> bytes:
+async def _rest(receive: Receive, first: bytes, limit: int, words: Words) -> bytes:
     body = bytearray(first)
     more = True
     while more:
         if len(body) > limit:
-            raise too_large(limit)
+            raise too_large(limit, words)
         message: Any = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
@@ -70,7 +73,7 @@ async def _rest(receive: Receive, first: bytes, limit: int) -> bytes:
     return bytes(body)
 
 
-def check_length(headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
+def check_length(headers: Iterable[tuple[bytes, bytes]], limit: int, words: Words = FRENCH) -> None:
     """Refuse a body whose declared length is over the limit, before a byte is read.
 
     Raises:
@@ -79,12 +82,12 @@ def check_length(headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
     """
     for name, value in headers:
         if name == b"content-length" and (not value.isdigit() or len(value) > LONGEST_LENGTH or int(value) > limit):
-            raise too_large(limit)
+            raise too_large(limit, words)
 
 
-def too_large(limit: int) -> Refused:
+def too_large(limit: int, words: Words = FRENCH) -> Refused:
     """Return the refusal of a body of more than so many bytes."""
-    return Refused("body_too_large", f"au plus {limit} octets")
+    return Refused("body_too_large", words.too_large.format(limit=limit))
 
 
 def require_json(headers: Iterable[tuple[bytes, bytes]], words: Words = FRENCH) -> None:

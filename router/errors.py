@@ -32,6 +32,7 @@ from agents.errors import (
     ProviderDown,
     ProviderTimeout,
 )
+from agents.prompts.errors import PromptError, PromptTaken, PromptUnknown, VersionFixed
 from documents.errors import (
     DocumentError,
     DocumentUnknown,
@@ -85,6 +86,10 @@ STATUS: dict[type[Exception], str] = {
     ProjectFull: "conflict",
     UploadExpired: "request_timeout",
     EmbeddingFailed: "provider_error",
+    PromptError: "invalid_request",
+    PromptUnknown: "not_found",
+    PromptTaken: "conflict",
+    VersionFixed: "conflict",
 }
 # What is told of a failure below, in French and in English, when its own text is for the log alone; braces are filled
 # with its detail.
@@ -121,7 +126,7 @@ REASONS: dict[type[Exception], tuple[str, str]] = {
     ),
     Unreadable: ("le document est illisible : {detail}", "the document cannot be read: {detail}"),
 }
-TOLD = (ModelUnavailable, AccountError)  # failures below whose own text is for the caller
+TOLD = (ModelUnavailable, AccountError, PromptError)  # failures below whose own text is for the caller
 FIELDS: dict[type[Exception], str] = {
     ModelUnavailable: "model",
     PromptRefused: "model",
@@ -202,11 +207,11 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
     return Refused(code, reason, param=param, source=source, retry_after=retry_after)
 
 
-def fault_of(error: Exception, request_id: str) -> Fault:
-    """Return the error object of F1, as a stream that has started carries it."""
-    refused = refusal_of(error)
+def fault_of(error: Exception, request_id: str, family: Family = F1) -> Fault:
+    """Return the error object of F1, as a stream that has started carries it, in the language of a family."""
+    refused = refusal_of(error, family)
     text = TEXTS[refused.code]
-    message = text.french.format(reason=refused.reason)
+    message = family.choose(text.french, text.english).format(reason=refused.reason)
     return Fault(message, TYPES.get(text.status, "api_error"), refused.param, refused.code, request_id)
 
 

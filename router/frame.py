@@ -12,11 +12,14 @@ from accounts.limits.gcra import Verdict
 from metering.middleware import new_request_id
 from metering.prometheus import OTHER, Metrics
 from router.auth import VERDICT
+from router.credentials import KeyExpired, expired
 from router.decoding import ClientGone
 from router.errors import Refused, answer_to, log_unforeseen
 from router.families import Family, family_of
 from router.limit_headers import limit_headers
 from router.limited import count_limited
+
+EXPIRING = ("/api/v1/run", "/api/v1/prompts")  # the Prompt Manager's paths that tell an expired key from a wrong one
 
 
 class Frame(ASGIMiddleware):
@@ -45,7 +48,7 @@ class Frame(ASGIMiddleware):
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer any error in the path's family; the log has where an unforeseen one happened, never what it said."""
     family = family_of(request.scope["path"])
-    known = _known(error, family)
+    known = _known(error, family, request.scope["path"])
     request_id: str = request.scope["state"].get("request_id") or new_request_id()
     answer = answer_to(known, request_id, family)
     count_limited(known, request.app.state.metrics)
@@ -60,8 +63,10 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=media_type)
 
 
-def _known(error: Exception, family: Family) -> Exception:
+def _known(error: Exception, family: Family, path: str) -> Exception:
     say = family.choose
+    if isinstance(error, KeyExpired) and path.startswith(EXPIRING):
+        return expired()
     if isinstance(error, NotFoundException):
         return Refused("not_found", say("cette route n'existe pas", "there is no such route"))
     if isinstance(error, MethodNotAllowedException):

@@ -1,6 +1,6 @@
 """Bytes of the core surface: whole SSE events of ASCII JSON, and the JSON body (2.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii as quoted
@@ -43,6 +43,19 @@ def answers(shape: type[Struct]) -> dict[int, ResponseSpec]:
     return {200: ResponseSpec(shape, description="As described", generate_examples=False)}
 
 
+def parted(pieces: Sequence[str], event: Callable[[str], str]) -> list[bytes]:
+    """Return the events of pieces that do not fit one write together, long pieces cut into several events."""
+    parts = [piece[at : at + MOST_CHARACTERS] for piece in pieces for at in range(0, len(piece), MOST_CHARACTERS)]
+    blocks: list[str] = []
+    for part in parts:
+        framed = event(part)
+        if blocks and len(blocks[-1]) + len(framed) <= MOST_BYTES:
+            blocks[-1] += framed
+        else:
+            blocks.append(framed)
+    return [block.encode("ascii") for block in blocks]
+
+
 class Framing:
     """The frame of one (model, agent) pair, made once.
 
@@ -70,19 +83,10 @@ class Framing:
         block = "".join([f'data: {{"content": {quoted(piece)}{tail}' for piece in pieces if piece])
         if len(block) <= MOST_BYTES:
             return [block.encode("ascii")] if block else []
-        return self._parted(pieces)
+        return parted(pieces, self._event)
 
-    def _parted(self, pieces: Sequence[str]) -> list[bytes]:
-        """Return events that do not fit one write, long pieces cut into several."""
-        parts = [piece[at : at + MOST_CHARACTERS] for piece in pieces for at in range(0, len(piece), MOST_CHARACTERS)]
-        blocks: list[str] = []
-        for part in parts:
-            event = f'data: {{"content": {quoted(part)}{self._tail}'
-            if blocks and len(blocks[-1]) + len(event) <= MOST_BYTES:
-                blocks[-1] += event
-            else:
-                blocks.append(event)
-        return [block.encode("ascii") for block in blocks]
+    def _event(self, piece: str) -> str:
+        return f'data: {{"content": {quoted(piece)}{self._tail}'
 
     def last(self, turns: int, receipt: Receipt | None, fault: Fault | None, more: bytes = b"") -> bytes:
         """Return the one final event: the receipt, the error if there was one, and `more` members of the metadata."""

@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Litestar
 
 from metering.middleware import Metered, Receive, Scope, Send
+from router.prompt_paths import keep_slashes
 
 Socket = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -37,6 +38,8 @@ class Front:
             return metered(scope, receive, send)
         if scope["type"] == "websocket":
             return self._sockets.get(scope["path"], _refuse_socket)(scope, receive, send)
+        if scope["type"] == "http":
+            keep_slashes(scope)
         framework: Any = self.application
         return framework(scope, receive, send)
 

@@ -13,6 +13,7 @@ from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
 from agents.audio.errors import AudioError
 from agents.errors import AgentError
+from agents.prompts.errors import PromptError
 from documents.errors import DocumentError
 from metering.ledger import Admission
 from metering.meter import Meter
@@ -23,12 +24,13 @@ from router.auth import Authenticator, Principal, address_of, refuse_admin
 from router.decoding import ClientGone
 from router.departure import Departure
 from router.errors import Refused, log_unforeseen
+from router.families import F1, Family
 from router.line import line_of
 from router.replays import Keeper
 from router.writer import Writer
 from storage.errors import StorageError
 
-FORESEEN = (Refused, AgentError, AccountError, AudioError, DocumentError, StorageError)
+FORESEEN = (Refused, AgentError, PromptError, AccountError, AudioError, DocumentError, StorageError)
 STOPPING = Refused("overloaded", retry_after=1)
 T = TypeVar("T", bound=Struct)
 
@@ -61,7 +63,9 @@ async def caller_of(authenticator: Authenticator, scope: Scope) -> Principal:
     return principal
 
 
-def check_scopes(principal: Principal, models: Iterable[str], agent: str | None, surface: str) -> None:
+def check_scopes(
+    principal: Principal, models: Iterable[str], agent: str | None, surface: str, family: Family = F1
+) -> None:
     """Refuse a key that may not use this model, under any of its names, here.
 
     Raises:
@@ -70,7 +74,15 @@ def check_scopes(principal: Principal, models: Iterable[str], agent: str | None,
     """
     lacking = principal.scopes.refusal(models, agent, surface)
     if lacking is not None:
-        raise Refused("forbidden", f"il manque à la clé la permission « {lacking} »")
+        say = family.choose
+        raise Refused("forbidden", say(f"il manque à la clé la permission « {lacking} »", f"the key lacks '{lacking}'"))
+
+
+def planner_for(principal: Principal, planner: Model | None, surface: str) -> Model | None:
+    """Return the planning model, unless the key may not use it: then the request's own plans."""
+    if planner is None or principal.scopes.refusal((planner.name,), None, surface) is not None:
+        return None
+    return planner
 
 
 def admission_of(

@@ -35,6 +35,7 @@ TEXTS: dict[str, Text] = {
     ),
     "forbidden": Text(403, "Accès refusé : {reason}", "Access denied: {reason}", code="insufficient_permissions"),
     "not_found": Text(404, "Ressource introuvable : {reason}", "Not found: {reason}", code="not_found"),
+    "prompt_not_found": Text(404, "Prompt introuvable : {reason}", "{reason}", code="prompt_not_found"),
     "method_not_allowed": Text(405, "Méthode non autorisée", "Method not allowed", code="method_not_supported"),
     "request_timeout": Text(408, "La requête est arrivée trop lentement", "The request came in too slowly"),
     "conflict": Text(409, "Conflit : {reason}", "Conflict: {reason}", code="conflict"),
@@ -46,6 +47,9 @@ TEXTS: dict[str, Text] = {
     ),
     "rate_limited": Text(
         429, "Limite de débit : {reason}", "Rate limit reached: {reason}", "requests", "rate_limit_exceeded"
+    ),
+    "request_running": Text(
+        429, "Cette requête est en cours : {reason}", "{reason}", "requests", "rate_limit_exceeded"
     ),
     "budget_exceeded_eur": Text(
         429,
@@ -67,6 +71,8 @@ TEXTS: dict[str, Text] = {
         431, "En-têtes de requête trop nombreux ou trop longs", "Too many request headers, or too long"
     ),
     "internal": Text(500, "Erreur interne du routeur", "Internal error of the gateway", "server_error"),
+    "run_failed": Text(500, "L'exécution a échoué : {reason}", "The run failed: {reason}", "server_error"),
+    "run_timeout": Text(500, "Le modèle n'a pas répondu à temps : {reason}", "{reason}", "server_error"),
     "provider_error": Text(502, "Le fournisseur du modèle a échoué", "The model's provider failed", "server_error"),
     "model_unavailable": Text(
         503, "Modèle indisponible : {reason}", "Model unavailable: {reason}", "server_error", "model_unavailable"

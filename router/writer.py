@@ -1,7 +1,7 @@
 """Writing one response: a refusal, a body, or a stream of events, counted as it starts."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from accounts.gate.gate import Hold
@@ -12,14 +12,13 @@ from metering.middleware import Scope, Send
 from metering.prometheus import Metrics
 from metering.receipt import Receipt
 from router.budget_headers import budget_headers
-from router.errors import answer_to, fault_of
 from router.families import Fault
-from router.framing import KEEP_ALIVE, Framing
+from router.framing import KEEP_ALIVE
 from router.limit_headers import our_headers
 from router.limited import count_limited
 from router.line import line_of
+from router.manners import OURS, Manner
 from router.replays import Keeper
-from router.sourced import SourcedFraming
 from storage.errors import StorageError
 
 STREAM_HEADERS = [
@@ -27,6 +26,14 @@ STREAM_HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
+
+
+class Speaking(Protocol):
+    """Whoever frames pieces of an answer."""
+
+    def events(self, pieces: Sequence[str]) -> list[bytes]:
+        """Return the events of pieces that arrived together, whole events in writes of at most 16 KB."""
+        ...
 
 
 class Closing(Protocol):
@@ -44,8 +51,11 @@ class Closing(Protocol):
 class Writer:
     """Writes one response: a refusal, a body, or a stream of events."""
 
-    def __init__(self, send: Send, meter: Meter, metrics: Metrics, route: str, scope: Scope) -> None:
+    def __init__(  # noqa: PLR0913 - what there is of one request, and how its route refuses
+        self, send: Send, meter: Meter, metrics: Metrics, route: str, scope: Scope, manner: Manner = OURS
+    ) -> None:
         self.started = False
+        self._manner = manner
         self._spoke = False
         self._send = send
         self._meter = meter
@@ -67,7 +77,7 @@ class Writer:
 
     async def refuse(self, error: Exception) -> None:
         """Write an error as the whole response."""
-        answer = answer_to(error, self._meter.request_id)
+        answer = self._manner.answer_to(error, self._meter.request_id)
         body = answer.body
         headers = [*answer.headers, (b"content-length", str(len(body)).encode()), *_figures(self._meter.receipt)]
         headers += self._standing()
@@ -107,9 +117,7 @@ class Writer:
         length = (b"content-length", str(len(stored.body)).encode())
         await self._respond(stored.status, [*headers, length], stored.body)
 
-    async def pieces(
-        self, framing: Framing | SourcedFraming, pieces: list[str], kept: list[bytes] | None = None
-    ) -> None:
+    async def pieces(self, framing: Speaking, pieces: list[str], kept: list[bytes] | None = None) -> None:
         """Write the events of pieces that arrived together; `kept` collects them."""
         line = self._line
         for block in framing.events(pieces):
@@ -148,7 +156,7 @@ class Writer:
             )
         except StorageError as failure:
             error = failure.with_traceback(None)  # which holds this frame
-        fault = None if error is None else fault_of(error, self._meter.request_id)
+        fault = None if error is None else self._manner.fault_of(error, self._meter.request_id)
         await self._write(framing.last(turns, receipt, fault), more=False)
 
     def _keep(self, framing: Closing, turns: int, keeper: Keeper) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from accounts.errors import AccountForbidden, LifeInvalid, LifeTooLong
+from accounts.errors import AccountForbidden, KeyExpired, LifeInvalid, LifeTooLong
 from accounts.ids import new_id
 from accounts.keys import store as keys_store
 from accounts.keys.key import OF_PROJECTS, PREFIXES, Key, Kind, MintedKey, OpenKey, iso, key_of, masked, row_of
@@ -121,6 +121,7 @@ class Keys:
         """Return the key that this value opens now.
 
         Raises:
+            KeyExpired: It would, but for the key's own end.
             StorageDown: It cannot be looked up now, which says nothing about the value.
 
         """
@@ -133,6 +134,7 @@ class Keys:
         """Return the key if the value of this mark still opens it.
 
         Raises:
+            KeyExpired: It would, but for the key's own end.
             StorageDown: It cannot be looked up now.
 
         """
@@ -249,6 +251,8 @@ def _opened(found: keys_store.Found | None, mark: str, now: datetime) -> OpenKey
     if found is None:
         return None
     key = key_of(found[0])
+    if key.expires_at is not None and key.expires_at <= now:
+        raise KeyExpired
     ends = [end for end in (key.expires_at, found[1] and datetime.fromisoformat(found[1])) if end]
-    expires_at = min(ends, default=None)
-    return None if expires_at is not None and expires_at <= now else OpenKey(key, mark, expires_at)
+    # A value that was rotated out and whose grace is over was not found.
+    return OpenKey(key, mark, min(ends, default=None))

@@ -1,41 +1,33 @@
 """`POST /completion`: decode, admit, run, write (2.2, 2.3)."""
 
-from asyncio import CancelledError
 from collections.abc import Callable
-from contextlib import aclosing
-from functools import partial
 
 import msgspec
 
 from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
 from agents import PIPELINES, Pipeline
-from agents.messages import Done, Task
+from agents.messages import Task
 from agents.providers.models import Models
 from metering.ledger import Admission
 from metering.meter import Meter
 from metering.middleware import Receive, Scope, Send
 from metering.prometheus import Metrics
-from metering.receipt import Receipt
 from pricing_tables.model import Model
-from router.auth import Authenticator, Principal
+from router.answering import answer
+from router.auth import Authenticator
 from router.decoding import decode, read_body, require_json
-from router.departure import Departure
 from router.errors import Refused
 from router.framing import Framing
-from router.line import line_of
 from router.menu import Choice, Menu
 from router.metered import (
-    FORESEEN,
-    STOPPING,
     admission_of,
     admitted,
     caller_of,
     check_scopes,
     end_unforeseen,
+    planner_for,
     require_post,
-    settle_without_answer,
-    write_whole,
 )
 from router.order import Order
 from router.projects import ProjectChoice
@@ -103,14 +95,7 @@ class Completion:
         order = await admitted(self._admit(scope, receive, meter), writer)
         if order is None:
             return
-        writer.holds(order.hold)
-        try:
-            if order.task.stream:
-                await self._stream(order, scope, writer, meter)
-            else:
-                await write_whole(self._collected(order), order.keeper, scope, writer, meter)
-        finally:
-            await order.end(meter)
+        await answer(order, scope, writer, meter)
 
     async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Order | Stored:
         require_post(scope)
@@ -127,7 +112,7 @@ class Completion:
         project_id = await self._projects.of(request, principal)
         named = request.project_id is not None
         documents = await self._readings.scope(project_id, request.sources) if named else None
-        task = self._task(request, choice, project_id, self._planner_of(principal))
+        task = self._task(request, choice, project_id, planner_for(principal, self._planner, SURFACE))
         admission = admission_of(principal, choice.asked, project_id, meter, route=ROUTE, agent=agent)
         if choice.warning is not None:
             meter.warn(choice.warning)
@@ -148,12 +133,6 @@ class Completion:
                 await keeper.end()
             raise
 
-    def _planner_of(self, principal: Principal) -> Model | None:
-        """Return the planning model, unless the key may not use it: then the request's own plans."""
-        if self._planner is None or principal.scopes.refusal((self._planner.name,), None, SURFACE) is not None:
-            return None
-        return self._planner
-
     def _task(self, request: CompletionRequest, choice: Choice, project_id: str, planner: Model | None) -> Task:
         return Task(
             message=request.message,
@@ -172,43 +151,6 @@ class Completion:
         if framing is None:
             framing = self._framings[model, agent] = Framing(model, agent)
         return framing
-
-    async def _collected(self, order: Order) -> Callable[[Receipt], bytes]:
-        """Collect the stream into one body."""
-        pieces: list[str] = []
-        async with aclosing(order.events()) as events:
-            async for event in events:
-                if not isinstance(event, Done):
-                    pieces += event.pieces
-        order.framing.before_body()
-        return partial(order.framing.body, "".join(pieces), order.turns)
-
-    async def _stream(self, order: Order, scope: Scope, writer: Writer, meter: Meter) -> None:
-        """Write whole events as they come; settle, then write the last one."""
-        error: Exception | None = None
-        kept = None if order.keeper is None else order.keeper.blocks
-        async with Departure(line_of(scope), writer.keep_alive, writer.last_write) as client:
-            try:
-                async with aclosing(order.events()) as events:
-                    async for event in events:
-                        if not isinstance(event, Done):
-                            await writer.pieces(order.framing, event.pieces, kept)
-            except FORESEEN as failure:
-                # Its traceback holds this frame and all that came of the answer: they would wait for the collector.
-                error = failure.with_traceback(None)
-            except CancelledError:
-                if client.gone:
-                    raise
-                # The server is stopping: the stream ends with an error event, not with a cut.
-                error = STOPPING
-        if client.gone:
-            await settle_without_answer(meter, "client_gone")
-            return
-        if error is not None and not writer.started:
-            await settle_without_answer(meter, "error")
-            await writer.refuse(error)
-            return
-        await writer.last(order.framing, order.turns, error, order.keeper)
 
 
 def _pipeline(agent: str) -> Pipeline:

@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request, get, post
 from msgspec import Struct
 
+from accounts.errors import KeyExpired
 from accounts.keys.key import OpenKey
 from accounts.keys.keys import Keys
 from router.access_tokens import TOKEN_TTL_S, AccessTokens
@@ -74,7 +75,7 @@ async def issue_token(request: Request[Any, Any, Any]) -> TokenAnswer:
     authenticator: Authenticator = state.authenticator
     address = address_of(request.scope["client"])
     authenticator.failures.check(address)
-    opened = await keys.open(secret)
+    opened = await _opened(keys, secret)
     if opened is None or opened.key.kind == ADMIN or client_id not in {None, opened.key.id}:
         authenticator.failures.note(address)
         failures: Failures = state.failures
@@ -82,6 +83,13 @@ async def issue_token(request: Request[Any, Any, Any]) -> TokenAnswer:
         failures.note(address)
         raise Refused("unauthorized", masked(secret))
     return _token_of(tokens, opened)
+
+
+async def _opened(keys: Keys, secret: str) -> OpenKey | None:
+    try:
+        return await keys.open(secret)
+    except KeyExpired:
+        return None
 
 
 def _token_of(tokens: AccessTokens, opened: OpenKey) -> TokenAnswer:
