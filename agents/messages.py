@@ -35,8 +35,9 @@ class Sampling(Struct, frozen=True):
 class Task(Struct, frozen=True):
     """What a caller asks of a pipeline, past the edge.
 
-    `role` says `message`: whoever calls, unless it is the end of a prompt that somebody else speaks. `planner` plans in place of `model`, for pipelines that plan. `reading` is what the task reads of its project's
-    documents, None where it reads none.
+    `role` says `message`: whoever calls, unless it is the end of a prompt that somebody else speaks. `planner` plans in
+    place of `model`, for pipelines that plan. `reading` is what the task reads of its project's documents, None where
+    it reads none.
     """
 
     message: str

@@ -19,7 +19,14 @@ from accounts.keys.scopes import EVERYTHING, Scopes
 from accounts.projects import DEFAULT_PROJECT
 from accounts.revision import Revision
 from router.access_tokens import AccessTokens, Claims, TokenWrong
-from router.credentials import KNOWN_PREFIXES, Headers, credential_of, refusal_of, refusal_of_expired
+from router.credentials import (
+    KNOWN_PREFIXES,
+    Headers,
+    credential_of,
+    refusal_of,
+    refusal_of_expired,
+    without_basic,
+)
 from router.errors import Refused
 from router.failures import Failures
 from router.families import family_of
@@ -243,6 +250,14 @@ async def require_any_credential(connection: Connection, handler: BaseRouteHandl
         await _knock(connection, principal)
 
 
+async def require_any_pair(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Guard a route for every caller that is known, who may also send a pair of keys (Basic)."""
+    del handler
+    principal = await _identify(connection, without_basic(connection.scope["headers"]))
+    if principal.kind != ADMIN:
+        await _knock(connection, principal)
+
+
 async def require_admin(connection: Connection, handler: BaseRouteHandler) -> None:
     """Guard a route for admin keys; who is known but no administrator is told so."""
     del handler
@@ -251,7 +266,7 @@ async def require_admin(connection: Connection, handler: BaseRouteHandler) -> No
         raise Refused("forbidden", say("il faut une clé d'administration", "this takes an admin key (sk-admin-…)"))
 
 
-GUARDS = (require_credential, require_any_credential, require_admin)
+GUARDS = (require_credential, require_any_credential, require_any_pair, require_admin)
 
 
 def address_of(client: Sequence[Any] | None) -> str:
@@ -259,10 +274,11 @@ def address_of(client: Sequence[Any] | None) -> str:
     return client[0] if client else ""
 
 
-async def _identify(connection: Connection) -> Principal:
+async def _identify(connection: Connection, headers: Headers | None = None) -> Principal:
     authenticator: Authenticator = connection.app.state.authenticator
     scope = connection.scope
-    principal = scope["user"] = await authenticator.principal(scope["headers"], address_of(scope["client"]))
+    shown = scope["headers"] if headers is None else headers
+    principal = scope["user"] = await authenticator.principal(shown, address_of(scope["client"]))
     return principal
 
 

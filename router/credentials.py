@@ -1,5 +1,7 @@
 """The one credential of a request, and what may be repeated of it."""
 
+from base64 import b64decode
+from binascii import Error as NotBase64
 from collections.abc import Iterable
 
 from accounts.keys.key import PREFIXES
@@ -37,7 +39,32 @@ def credential_of(headers: Headers) -> bytes:
 
 
 class KeyExpired(Refused):
-    """The refusal of a key that has expired: as any other, but where the seed has a status of its own for it (3.1.3)."""
+    """The refusal of a key that has expired: as any other, but where the seed has a status of its own for it."""
+
+
+def without_basic(headers: Headers) -> Headers:
+    """Return headers whose Basic credential is a Bearer one: its password, for that is the secret of a pair of keys.
+
+    Langfuse's clients send such pairs. Their public key says nothing here, but a pair it must be.
+
+    Raises:
+        Refused: `unauthorized`: what is said to be a pair is none.
+
+    """
+    return [(name, _bearer_of(value) if name == b"authorization" else value) for name, value in headers]
+
+
+def _bearer_of(value: bytes) -> bytes:
+    scheme, _, encoded = value.partition(b" ")
+    if scheme.lower() != b"basic":
+        return value
+    try:
+        public, _, secret = b64decode(encoded.strip(), validate=True).partition(b":")
+    except NotBase64 as cause:
+        raise Refused("unauthorized") from cause
+    if not public or not secret:
+        raise Refused("unauthorized")
+    return b"Bearer " + secret
 
 
 def refusal_of(credential: bytes) -> Refused:

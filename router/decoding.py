@@ -36,7 +36,7 @@ async def read_body(
         receive: The ASGI channel.
         headers: Of the request; a declared length over the limit is refused before a byte is read.
         limit: Most bytes.
-        words: Of the refusal.
+        words: Say so when there are more.
 
     Raises:
         Refused: `body_too_large`, `request_timeout`.
@@ -87,7 +87,7 @@ def check_length(headers: Iterable[tuple[bytes, bytes]], limit: int, words: Word
 
 def too_large(limit: int, words: Words = FRENCH) -> Refused:
     """Return the refusal of a body of more than so many bytes."""
-    return Refused("body_too_large", words.too_large.format(limit=limit))
+    return Refused("body_too_large", words.at_most.format(limit=limit))
 
 
 def require_json(headers: Iterable[tuple[bytes, bytes]], words: Words = FRENCH) -> None:

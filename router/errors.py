@@ -42,10 +42,26 @@ from documents.errors import (
     Unreadable,
     UploadExpired,
 )
-from router.families import F1, F2, F3, Detail, Failure, Family, Fault, OpenAIFault, OpenAIProblem, Problem, as_body
+from router.families import (
+    F1,
+    F3,
+    F4,
+    F5,
+    Detail,
+    Failure,
+    Family,
+    Fault,
+    OpenAIFault,
+    OpenAIProblem,
+    Problem,
+    Refusal,
+    as_body,
+    id_headers,
+)
 from router.limit_refusals import LIMITED, limit_refusal
 from router.overspend import code_of, openai_of, reason_of
 from router.texts import INVALID, NO_KEY, TEXTS, Text
+from router.vendor_refusals import anthropic_problem, anthropic_status, langfuse_problem
 from storage.errors import StorageDown
 
 logger = logging.getLogger("router")
@@ -137,6 +153,7 @@ FIELDS: dict[type[Exception], str] = {
     DocumentUnknown: "document_id",
 }
 SOURCES: dict[type[Exception], str] = {IdempotencyKeyWrong: "header", DocumentUnknown: "path"}  # where not the body
+SDK_FAMILIES = (F3, F4)  # whose SDKs read how long to wait to the millisecond
 RETRY_SOON = 2  # seconds, when nothing better is known
 
 
@@ -220,32 +237,42 @@ def answer_to(error: Exception, request_id: str, family: Family = F1) -> Answer:
     refused = refusal_of(error, family)
     text = TEXTS[refused.code]
     headers = _headers(refused, text, request_id, family)
-    return Answer(text.status, headers, refused.code, _body(refused, text, request_id, family))
+    status = anthropic_status(text.status) if family is F4 else text.status
+    return Answer(status, headers, refused.code, as_body(_problem(refused, text, request_id, family)))
 
 
-def _body(refused: Refused, text: Text, request_id: str, family: Family) -> bytes:
+def _problem(refused: Refused, text: Text, request_id: str, family: Family) -> Refusal:
     if family is F1:
         fault = fault_of(refused, request_id)
         told = refused.reason or fault.message
         extra = [Detail(told, refused.param, refused.source)] if refused.param else []
-        return as_body(Problem(text.status, fault.message, extra, fault))
+        return Problem(text.status, fault.message, extra, fault)
     message = text.english.format(reason=refused.reason)
     kind, code = refused.openai or (text.type, text.code)
     if refused.code == "unauthorized" and not refused.reason:
         message, code = NO_KEY, None
-    return as_body(Failure(message) if family is F2 else OpenAIProblem(OpenAIFault(message, kind, refused.param, code)))
+    match family:
+        case Family.F2:
+            return Failure(message)
+        case Family.F4:
+            return anthropic_problem(refused.code, text.status, message, request_id)
+        case Family.F5:
+            return langfuse_problem(text.status, message)
+        case _:
+            return OpenAIProblem(OpenAIFault(message, kind, refused.param, code))
 
 
 def _headers(refused: Refused, text: Text, request_id: str, family: Family) -> list[tuple[bytes, bytes]]:
-    headers = {"content-type": "application/json; charset=utf-8", "x-request-id": request_id}
+    headers = {"content-type": "application/json; charset=utf-8"}
+    headers |= {name.decode(): value.decode() for name, value in id_headers(request_id, family)}
     if refused.code == "unauthorized":
-        headers["www-authenticate"] = "Bearer"
+        headers["www-authenticate"] = "Basic" if family is F5 else "Bearer"
     if not text.retried:
         # Clients retry every 429 unless they are told not to (RL-4).
         headers["x-should-retry"] = "false"
     if refused.retry_after is not None:
         headers["retry-after"] = str(max(1, math.ceil(refused.retry_after)))
-        if family is F3:
+        if family in SDK_FAMILIES:
             headers["retry-after-ms"] = str(max(1, math.ceil(refused.retry_after * 1000)))
     headers |= {name.lower(): value for name, value in refused.headers.items()}
     return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]

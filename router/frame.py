@@ -48,7 +48,9 @@ class Frame(ASGIMiddleware):
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer any error in the path's family; the log has where an unforeseen one happened, never what it said."""
     family = family_of(request.scope["path"])
-    known = _known(error, family, request.scope["path"])
+    known = _known(error, family)
+    if isinstance(error, KeyExpired) and request.scope["path"].startswith(EXPIRING):
+        known = expired()
     request_id: str = request.scope["state"].get("request_id") or new_request_id()
     answer = answer_to(known, request_id, family)
     count_limited(known, request.app.state.metrics)
@@ -63,10 +65,8 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=media_type)
 
 
-def _known(error: Exception, family: Family, path: str) -> Exception:
+def _known(error: Exception, family: Family) -> Exception:
     say = family.choose
-    if isinstance(error, KeyExpired) and path.startswith(EXPIRING):
-        return expired()
     if isinstance(error, NotFoundException):
         return Refused("not_found", say("cette route n'existe pas", "there is no such route"))
     if isinstance(error, MethodNotAllowedException):

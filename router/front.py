@@ -21,11 +21,21 @@ class Front:
     def __init__(self, application: Litestar) -> None:
         self.application = application
         self._metered: dict[str, Metered] = {}
+        self._patterns: list[tuple[str, str, int, Metered]] = []
         self._sockets: dict[str, Socket] = {}
 
     def mount(self, path: str, metered: Metered) -> None:
         """Serve `path` by itself from now on."""
         self._metered[path] = metered
+
+    def mount_pattern(self, pattern: str, metered: Metered) -> None:
+        """Serve every path of a pattern by itself from now on; its parts in braces stand for one component each.
+
+        The pattern has such parts, begins and ends with others. Its paths are looked for after those of `mount`.
+        """
+        head, _, _ = pattern.partition("{")
+        _, _, tail = pattern.rpartition("}")
+        self._patterns.append((head, tail, pattern.count("/"), metered))
 
     def mount_socket(self, path: str, socket: Socket) -> None:
         """Serve the WebSockets of `path` from now on; those of any other path are refused."""
@@ -40,8 +50,17 @@ class Front:
             return self._sockets.get(scope["path"], _refuse_socket)(scope, receive, send)
         if scope["type"] == "http":
             keep_slashes(scope)
+            metered = self._matching(scope["path"])
+            if metered is not None:
+                return metered(scope, receive, send)
         framework: Any = self.application
         return framework(scope, receive, send)
+
+    def _matching(self, path: str) -> Metered | None:
+        for head, tail, slashes, metered in self._patterns:
+            if path.startswith(head) and path.endswith(tail) and path.count("/") == slashes:
+                return metered
+        return None
 
 
 async def _refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:

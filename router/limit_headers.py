@@ -19,7 +19,7 @@ def limit_headers(verdict: Verdict, family: Family) -> Headers:
     """
     if not verdict.levels:
         return []
-    return openai_headers(verdict) if family is Family.F3 else our_headers(verdict)
+    return WRITERS.get(family, our_headers)(verdict)
 
 
 def our_headers(verdict: Verdict) -> Headers:
@@ -71,6 +71,9 @@ def anthropic_headers(verdict: Verdict) -> Headers:
                 (name + b"-reset", reset.strftime("%Y-%m-%dT%H:%M:%SZ").encode()),
             ]
     return headers
+
+
+WRITERS = {Family.F3: openai_headers, Family.F4: anthropic_headers}
 
 
 def duration(nanoseconds: int) -> str:

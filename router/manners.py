@@ -1,11 +1,12 @@
 """How a metered route refuses: in whose shape and language, as what, and with which statuses."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from msgspec import Struct, structs
 
 from router.errors import Answer, answer_to, fault_of
-from router.families import F1, Family, Fault
+from router.families import Family, Fault, family_of
 
 
 def as_it_is(error: Exception) -> Exception:
@@ -38,4 +39,7 @@ class Manner(Struct, frozen=True):
         return fault_of(self.told(error), request_id, self.family)
 
 
-OURS = Manner(F1)
+@cache
+def manner_of(route: str) -> Manner:
+    """Return how a route refuses that has nothing of its own: in the family of its path."""
+    return Manner(family_of(route))

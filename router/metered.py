@@ -74,8 +74,15 @@ def check_scopes(
     """
     lacking = principal.scopes.refusal(models, agent, surface)
     if lacking is not None:
-        say = family.choose
-        raise Refused("forbidden", say(f"il manque à la clé la permission « {lacking} »", f"the key lacks '{lacking}'"))
+        raise lacks(lacking, family)
+
+
+def lacks(scope: str, family: Family = F1) -> Refused:
+    """Return the refusal of a key that has not got this scope."""
+    reason = family.choose(
+        f"il manque à la clé la permission « {scope} »", f"the key has not got the permission '{scope}'"
+    )
+    return Refused("forbidden", reason)
 
 
 def planner_for(principal: Principal, planner: Model | None, surface: str) -> Model | None:

@@ -7,7 +7,7 @@ from metering.middleware import Metered
 from router.audio_desk import AudioDesk
 from router.front import Front
 from router.locality import is_loopback_host
-from router.opening import Opened, models_of, project_choice_of
+from router.opening import Opened, models_of, project_choice_of, prompt_desk_of
 from router.readings import Readings
 from router.realtime import ice, wire
 from router.realtime.entrance import Entrance
@@ -17,7 +17,7 @@ from router.realtime.socket import RealtimeSocket
 from router.realtime.turns import Desk
 from router.realtime.warming import Warming
 from router.replays import Replays
-from router.routes import completion, meeting, transcription
+from router.routes import completion, meeting, run, transcription
 from router.routes.completion import Completion
 from router.routes.meeting import Meeting
 from router.routes.transcription import Transcription
@@ -29,6 +29,9 @@ def mount(front: Front, house: House, opened: Opened) -> None:
     front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
     for route, served in ((transcription.ROUTE, Transcription), (meeting.ROUTE, Meeting)):
         front.mount(route, Metered(served(audio_desk_of(house, opened, route)), opened.books))
+    desk = prompt_desk_of(house, opened)
+    front.mount(run.ROUTE, Metered(run.run_of(desk, opened.idempotency), opened.books))
+    front.mount_pattern(run.TRIAL, Metered(run.trial_of(desk, opened.idempotency), opened.books))
     front.mount_socket(wire.ROUTE, socket_of(house, opened))
 
 

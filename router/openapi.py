@@ -17,7 +17,19 @@ from msgspec import UNSET, Struct, UnsetType
 
 from agents.reading import Check, Source
 from metering.receipt import Receipt, UsageSums
-from router.families import F1, F2, F3, Failure, OpenAIProblem, Problem, family_of
+from router.families import (
+    F1,
+    F2,
+    F3,
+    F4,
+    F5,
+    AnthropicProblem,
+    Failure,
+    LangfuseProblem,
+    OpenAIProblem,
+    Problem,
+    family_of,
+)
 from router.minuted import MeetingAnswer
 from router.requests import CompletionRequest
 from router.routes.meeting import USUAL_S
@@ -25,7 +37,7 @@ from router.routes.transcription import MOST_S, TranscriptionAnswer
 
 TITLE = "CAPL Routeur IA API"
 VERSION = "1.0.0"
-SHAPES = {F1: Problem, F2: Failure, F3: OpenAIProblem}
+SHAPES = {F1: Problem, F2: Failure, F3: OpenAIProblem, F4: AnthropicProblem, F5: LangfuseProblem}
 PARAMETER = re.compile(r":\w+\}")
 REFUSALS = (400, 401, 404, 409, 413, 415, 429, 502, 503, 504)
 STREAM_DOC = (

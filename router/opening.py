@@ -24,6 +24,7 @@ from accounts.limits.rates_store import sweep_rates
 from accounts.projects import Projects
 from agents.counting import Counter
 from agents.prompts.prompts import Prompts
+from agents.prompts.shelf import Shelf
 from agents.providers.models import Models
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
@@ -34,6 +35,7 @@ from router.bookings import Bookings
 from router.ground import Ground, ground_of, tokenizers_of
 from router.library import Holdings, holdings_of
 from router.projects import ProjectChoice
+from router.prompt_desk import DEFAULTS, PromptDesk
 from router.recordings import Recordings, recordings_of
 from router.settings import Settings
 from router.tenancy import Tenancy, tenancy_of
@@ -63,6 +65,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     recordings: Recordings
     counter: Counter
     prompts: Prompts
+    shelf: Shelf
 
 
 async def open_house(house: House, stack: AsyncExitStack) -> Opened:
@@ -90,6 +93,7 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
     turnstile = _turnstile(house, gate, ground)
     bookings = bookings_of(house, books, turnstile, tenancy.projects)
     holdings = await holdings_of(settings, ground, bookings, lambda: books.requests, stack)
+    prompts = Prompts(ground.database)
     # Begun last, so ended first: what it works on is given back while all that it rests on is still open.
     await _keep_running((holdings.run,), stack)
     return Opened(
@@ -103,7 +107,8 @@ async def open_house(house: House, stack: AsyncExitStack) -> Opened:
         holdings=holdings,
         recordings=recordings_of(settings, ground, stack),
         counter=Counter(books.tokens, house.own_tokens),
-        prompts=Prompts(ground.database),
+        prompts=prompts,
+        shelf=Shelf(prompts, tenancy.revision, DEFAULTS),
     )
 
 
@@ -210,6 +215,20 @@ def project_choice_of(house: House, opened: Opened) -> ProjectChoice:
     return ProjectChoice(opened.tenancy.projects, development=house.settings.development)
 
 
+def prompt_desk_of(house: House, opened: Opened) -> PromptDesk:
+    """Return what runs of prompts meet."""
+    return PromptDesk(
+        authenticator=opened.tenancy.authenticator,
+        menu=house.menu,
+        models=models_of(house),
+        metrics=house.metrics,
+        planner=house.planner,
+        shelf=opened.shelf,
+        gate=opened.turnstile,
+        books=opened.books,
+    )
+
+
 def state_of(house: House, opened: Opened) -> dict[str, object]:
     """Return what routes find in the application's state, by name."""
     tenancy, database = opened.tenancy, opened.ground.database
@@ -224,6 +243,7 @@ def state_of(house: House, opened: Opened) -> dict[str, object]:
         "project_choice": project_choice_of(house, opened),
         "documents": opened.holdings,
         "prompts": opened.prompts,
+        "prompt_desk": prompt_desk_of(house, opened),
         "idempotency": opened.idempotency,
         "service_accounts": tenancy.service_accounts,
         "revision": tenancy.revision,

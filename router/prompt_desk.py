@@ -1,6 +1,5 @@
-"""What every run of a prompt meets, whichever route takes it: its version, its model, its limits, its line in the book."""
+"""What every run of a prompt meets, whichever route takes it: version, model, limits, and its line in the book."""
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +10,8 @@ from agents import PIPELINES
 from agents.errors import ModelUnavailable
 from agents.messages import Task
 from agents.prompts.errors import PromptUnknown
-from agents.prompts.prompt import Which
+from agents.prompts.names import spelled
+from agents.prompts.prompt import Config, Which
 from agents.prompts.shelf import Runnable, Shelf
 from agents.providers.models import Models
 from metering.ledger import Admission
@@ -28,12 +28,15 @@ from router.menu import Choice, Menu
 from router.metered import admission_of, check_scopes, planner_for, settle_without_answer
 from router.order import Order
 from router.replays import Keeper
+from router.requests import DEFAULT_AGENT, DEFAULT_MODEL, DEFAULT_TEMPERATURE
 from router.run_framing import RunFraming
 from router.turnstile import Turnstile
 
 SURFACE = "run"
 WITHIN_S = 30.0  # of a run, all in all (3.1.6)
 IN_PRODUCTION = Which()
+# What a version that does not say it is run with: what `/completion` is.
+DEFAULTS = Config(model=DEFAULT_MODEL, agent=DEFAULT_AGENT, temperature=DEFAULT_TEMPERATURE)
 
 
 class Asked(Struct, frozen=True):
@@ -186,11 +189,6 @@ class PromptDesk(Struct, frozen=True, kw_only=True):
         model, project_id = asked.choice.asked, principal.project_id
         admission = admission_of(principal, model, project_id, meter, route=route, agent=runnable.agent)
         return structs.replace(admission, prompt_id=runnable.prompt_id, prompt_version=runnable.version)
-
-
-def spelled(name: str) -> str:
-    """Return a name as names are kept (3.3.2)."""
-    return unicodedata.normalize("NFC", name).strip()
 
 
 def _unknown(name: str, which: Which) -> str:

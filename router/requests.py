@@ -11,7 +11,7 @@ LONGEST_TEXT = 200_000  # characters of a message (2.2)
 MOST_TURNS = 1000
 MOST_SOURCES = 1000
 DEFAULT_MODEL = "gpt-4o"
-DEFAULT_AGENT = "V2"
+DEFAULT_AGENT: Literal["V2"] = "V2"
 DEFAULT_TEMPERATURE = 0.7
 
 Content = Annotated[str, Meta(max_length=LONGEST_TEXT)]

@@ -64,4 +64,3 @@ class RunFraming:
 
 def _event(piece: str) -> str:
     return f'data: {{"success": true, "delta": {quoted(piece)}{TAIL}'
-

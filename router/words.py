@@ -19,7 +19,7 @@ class Words(Struct, frozen=True):
     no_json: str
     too_deep: str
     send_json: str
-    too_large: str
+    at_most: str
 
 
 FRENCH = Words(
@@ -42,7 +42,7 @@ FRENCH = Words(
     no_json="le corps n'est pas du JSON valide",
     too_deep="le JSON est trop profond",
     send_json="envoyez du application/json",
-    too_large="au plus {limit} octets",
+    at_most="au plus {limit} octets",
 )
 ENGLISH = Words(
     types={
@@ -64,5 +64,5 @@ ENGLISH = Words(
     no_json="the body is not valid JSON",
     too_deep="the JSON is too deep",
     send_json="send application/json",
-    too_large="at most {limit} bytes",
+    at_most="at most {limit} bytes",
 )

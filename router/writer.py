@@ -12,12 +12,12 @@ from metering.middleware import Scope, Send
 from metering.prometheus import Metrics
 from metering.receipt import Receipt
 from router.budget_headers import budget_headers
-from router.families import Fault
+from router.families import Fault, id_headers
 from router.framing import KEEP_ALIVE
-from router.limit_headers import our_headers
+from router.limit_headers import limit_headers
 from router.limited import count_limited
 from router.line import line_of
-from router.manners import OURS, Manner
+from router.manners import Manner, manner_of
 from router.replays import Keeper
 from storage.errors import StorageError
 
@@ -51,11 +51,11 @@ class Closing(Protocol):
 class Writer:
     """Writes one response: a refusal, a body, or a stream of events."""
 
-    def __init__(  # noqa: PLR0913 - what there is of one request, and how its route refuses
-        self, send: Send, meter: Meter, metrics: Metrics, route: str, scope: Scope, manner: Manner = OURS
+    def __init__(
+        self, send: Send, meter: Meter, metrics: Metrics, route: str, scope: Scope, manner: Manner | None = None
     ) -> None:
         self.started = False
-        self._manner = manner
+        self._manner = manner or manner_of(route)
         self._spoke = False
         self._send = send
         self._meter = meter
@@ -64,7 +64,7 @@ class Writer:
         self._line = line_of(scope)
         self._route = route
         self._wrote_at = time.monotonic()
-        self._request_id = (b"x-request-id", meter.request_id.encode())
+        self._request_ids = id_headers(meter.request_id, self._manner.family)
         self._hold: Hold | None = None
 
     def holds(self, hold: Hold | None) -> None:
@@ -89,7 +89,7 @@ class Writer:
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
-            self._request_id,
+            *self._request_ids,
             *_figures(receipt),
             *self._standing(),
         ]
@@ -99,7 +99,9 @@ class Writer:
         hold = self._hold
         if hold is None:
             return []
-        return our_headers(hold.verdict) + budget_headers(self._meter.remaining or hold.remaining)
+        return limit_headers(hold.verdict, self._manner.family) + budget_headers(
+            self._meter.remaining or hold.remaining
+        )
 
     async def _respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         self._metrics.count_request(self._route, self._method, status)
@@ -108,7 +110,7 @@ class Writer:
 
     def kept_headers(self, receipt: Receipt) -> tuple[tuple[str, str], ...]:
         """Return the headers of the JSON answer that come again with it."""
-        headers = [(b"content-type", b"application/json"), self._request_id, *_figures(receipt)]
+        headers = [(b"content-type", b"application/json"), *self._request_ids, *_figures(receipt)]
         return tuple((name.decode(), value.decode()) for name, value in headers)
 
     async def replay(self, stored: Stored) -> None:
@@ -161,14 +163,14 @@ class Writer:
 
     def _keep(self, framing: Closing, turns: int, keeper: Keeper) -> None:
         before = b"".join(keeper.blocks)
-        headers = tuple((name.decode(), value.decode()) for name, value in (*STREAM_HEADERS, self._request_id))
+        headers = tuple((name.decode(), value.decode()) for name, value in (*STREAM_HEADERS, *self._request_ids))
         keeper.keep(self._meter, lambda _: headers, lambda receipt: before + framing.last(turns, receipt, None))
 
     async def _write(self, block: bytes, *, more: bool = True) -> None:
         if not self.started:
             self.started = True
             self._metrics.count_request(self._route, self._method, 200)
-            headers = [*STREAM_HEADERS, self._request_id, *self._standing()]
+            headers = [*STREAM_HEADERS, *self._request_ids, *self._standing()]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         self._wrote_at = time.monotonic()
         await self._send({"type": "http.response.body", "body": block, "more_body": more})

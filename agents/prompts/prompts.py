@@ -62,19 +62,20 @@ class Prompts:
         return await self._write(script)
 
     async def create_with(
-        self, project_id: str, new: NewPrompt, draft: Draft, author: str
+        self, project_id: str, new: NewPrompt, draft: Draft, author: str, labels: Sequence[str] = ()
     ) -> tuple[StoredPrompt, Version]:
-        """Make a prompt and its first version, both or neither.
+        """Make a prompt and its first version with its labels, all of it or nothing.
 
         Raises:
             PromptTaken: The project has one of this name.
 
         """
         plain, held, moment = _checked(new), checked_draft(draft), self._now()
+        worn = checked_labels(labels)
 
         def script() -> Script[tuple[StoredPrompt, Version]]:
             prompt = yield from store.inserted(new_id(PREFIX), project_id, plain, moment)
-            version = yield from versions_store.added(prompt, held, author, moment)
+            version = yield from _labelled(prompt, held, author, worn, moment)
             yield CHANGED
             return (yield from store.found(project_id, plain.name)), version
 
@@ -140,6 +141,17 @@ class Prompts:
 
         return await self._database.read(script)
 
+    async def versions_page(
+        self, project_id: str, name: str, *, before: int | None = None, limit: int = USUAL_ROWS
+    ) -> tuple[StoredPrompt, Page[Version]]:
+        """Return a prompt and some of its versions, the newest first: those with a number below `before`."""
+
+        def script() -> Script[tuple[StoredPrompt, Page[Version]]]:
+            prompt = yield from store.found(project_id, name)
+            return prompt, (yield from versions_store.page_of(prompt.id, before, limit))
+
+        return await self._database.read(script)
+
     async def version(self, project_id: str, name: str, which: Which) -> Version:
         """Return one version of a prompt."""
         return (await self.loaded(project_id, name, which))[1]
@@ -155,10 +167,11 @@ class Prompts:
 
         return await self._database.read(script)
 
-    async def add(self, project_id: str, name: str, draft: Draft, author: str) -> Version:
-        """Make a draft, under a number that no version of the prompt had before."""
+    async def add(self, project_id: str, name: str, draft: Draft, author: str, labels: Sequence[str] = ()) -> Version:
+        """Make a draft, under a number that no version of the prompt had before; its labels leave other versions."""
         held, moment = checked_draft(draft), self._now()
-        return await self._change(project_id, name, lambda prompt: versions_store.added(prompt, held, author, moment))
+        worn = checked_labels(labels)
+        return await self._change(project_id, name, lambda prompt: _labelled(prompt, held, author, worn, moment))
 
     async def edit(self, project_id: str, name: str, number: int, draft: Draft) -> Version:
         """Write a draft anew.
@@ -237,6 +250,13 @@ class Prompts:
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._database.clock_ns() / 1e9, UTC).isoformat(timespec="microseconds")
+
+
+def _labelled(prompt: Locked, draft: Draft, author: str, labels: Sequence[str], moment: str) -> Script[Version]:
+    version = yield from versions_store.added(prompt, draft, author, moment)
+    if not labels:
+        return version
+    return (yield from versions_store.relabelled(prompt, version.number, labels, moment))
 
 
 def _checked(new: NewPrompt) -> NewPrompt:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from accounts.pages import Page
 from agents.messages import Message
 from agents.prompts.errors import PromptInvalid, PromptUnknown, VersionFixed
 from agents.prompts.names import can_be_found, label_meant
@@ -38,11 +39,14 @@ _CONFIG = msgspec.json.Decoder(Config)
 def all_of(prompt_id: str) -> Script[list[Version]]:
     """Return the versions of a prompt, the newest first."""
     rows = yield Query(f"{_SELECT} ORDER BY version DESC", (prompt_id,))
-    placed = yield Query("SELECT version, label FROM prompt_labels WHERE prompt_id = ?", (prompt_id,))
-    labels: dict[int, list[str]] = {}
-    for number, label in placed:
-        labels.setdefault(number, []).append(label)
-    return [_version(row, labels.get(row[0], ())) for row in rows]
+    return (yield from _with_all_labels(prompt_id, rows))
+
+
+def page_of(prompt_id: str, before: int | None, limit: int) -> Script[Page[Version]]:
+    """Return some versions of a prompt, the newest first; `before` is a number that they are below."""
+    select = f"{_SELECT} AND version < ? ORDER BY version DESC LIMIT ?"
+    rows = yield Query(select, (prompt_id, _LARGEST if before is None else before, limit + 1))
+    return Page((yield from _with_all_labels(prompt_id, rows[:limit])), has_more=len(rows) > limit)
 
 
 def version_of(prompt_id: str, name: str, which: Which) -> Script[Version]:
@@ -153,6 +157,14 @@ def _labelled(prompt_id: str, label: str) -> tuple[str, Row]:
     # What no database can be asked for is nowhere.
     asked = label if can_be_found(label) else ""
     return "version = (SELECT version FROM prompt_labels WHERE prompt_id = ? AND label = ?)", (prompt_id, asked)
+
+
+def _with_all_labels(prompt_id: str, rows: Sequence[tuple[Any, ...]]) -> Script[list[Version]]:
+    placed = yield Query("SELECT version, label FROM prompt_labels WHERE prompt_id = ?", (prompt_id,))
+    labels: dict[int, list[str]] = {}
+    for number, label in placed:
+        labels.setdefault(number, []).append(label)
+    return [_version(row, labels.get(row[0], ())) for row in rows]
 
 
 def _with_labels(prompt_id: str, row: tuple[Any, ...]) -> Script[Version]:

@@ -1,14 +1,16 @@
 """A refusal has the shape and the language of the path it is written on."""
 
 import json
+from typing import get_args
 
 import pytest
+from anthropic.types.shared.error_type import ErrorType
 
 from accounts.errors import KeyUnknown, ProjectTaken, ScopeTooWide
 from agents.errors import ModelUnavailable, PromptRefused, ProviderBusy
 from router.credentials import masked
 from router.errors import Answer, Refused, answer_to
-from router.families import F1, F2, F3, Family, family_of
+from router.families import F1, F2, F3, F4, F5, Family, family_of
 from router.texts import TEXTS
 from storage.errors import StorageDown
 
@@ -24,7 +26,12 @@ def body(answer: Answer) -> dict[str, object]:
         ("/v1/flow/run", F1),
         ("/v1/chat/completions", F3),
         ("/v1/organization/costs", F3),
+        ("/v1/experimental/generate_prompt", F4),
+        ("/v1/messages", F4),
+        ("/v1/messages/count_tokens", F4),
+        ("/v1/messagesx", F3),
         ("/api/v1/run", F2),
+        ("/api/public/v2/prompts", F5),
         ("/api/v2", F1),
         ("/v1", F1),
     ],
@@ -37,13 +44,57 @@ def test_family_is_that_of_the_path(path: str, family: Family) -> None:
 def test_every_code_has_every_shape(code: str) -> None:
     refused = Refused(code, "because", param="field")
 
-    ours, prompts, openai = (body(answer_to(refused, "req_1", family)) for family in (F1, F2, F3))
+    ours, prompts, openai, anthropic, langfuse = (body(answer_to(refused, "req_1", family)) for family in Family)
 
     assert ours["status_code"] == TEXTS[code].status
     assert set(prompts) == {"success", "error"}
     assert prompts["success"] is False
     assert set(openai) == {"error"}
     assert set(openai["error"]) == {"message", "type", "param", "code"}
+    assert set(anthropic) == {"type", "error", "request_id"}
+    assert (anthropic["type"], anthropic["request_id"]) == ("error", "req_1")
+    assert anthropic["error"]["type"] in get_args(ErrorType) or anthropic["error"]["type"] == "request_too_large"
+    assert anthropic["error"]["message"] == openai["error"]["message"] == langfuse["message"] == prompts["error"]
+    assert langfuse["error"].endswith("Error")
+
+
+ANTHROPIC = {
+    "invalid_request": (400, "invalid_request_error"),
+    "unauthorized": (401, "authentication_error"),
+    "forbidden": (403, "permission_error"),
+    "not_found": (404, "not_found_error"),
+    "body_too_large": (413, "request_too_large"),
+    "rate_limited": (429, "rate_limit_error"),
+    "budget_exceeded_eur": (429, "rate_limit_error"),
+    "internal": (500, "api_error"),
+    "provider_error": (500, "api_error"),
+    "provider_timeout": (504, "timeout_error"),
+    "overloaded": (529, "overloaded_error"),
+    "model_unavailable": (529, "overloaded_error"),
+}
+
+
+@pytest.mark.parametrize(("code", "told"), ANTHROPIC.items())
+def test_anthropics_clients_read_their_own_status_and_type(code: str, told: tuple[int, str]) -> None:
+    answer = answer_to(Refused(code, "because"), "req_1", F4)
+
+    assert (answer.status, body(answer)["error"]["type"]) == told
+    assert {(b"request-id", b"req_1"), (b"x-request-id", b"req_1")} <= set(answer.headers)
+
+
+@pytest.mark.parametrize("code", ["budget_exceeded_eur", "budget_exceeded_co2e"])
+def test_a_spent_budget_has_the_code_that_anthropics_clients_know(code: str) -> None:
+    answer = answer_to(Refused(code, "spent"), "req_1", F4)
+
+    assert body(answer)["error"]["details"] == {"error_code": "enforced_spend_limit_reached"}
+    assert (b"x-should-retry", b"false") in answer.headers
+
+
+def test_langfuses_clients_are_asked_for_the_credential_that_they_have() -> None:
+    answer = answer_to(Refused("unauthorized"), "req_1", F5)
+
+    assert dict(answer.headers)[b"www-authenticate"] == b"Basic"
+    assert body(answer)["error"] == "UnauthorizedError"
 
 
 @pytest.mark.parametrize("code", ["budget_exceeded_eur", "budget_exceeded_co2e"])
@@ -62,7 +113,7 @@ def test_a_limit_says_when_to_come_back_to_the_millisecond_where_clients_read_th
 
     assert ours[b"retry-after"] == openai[b"retry-after"] == b"2"
     assert ours[b"x-ratelimit-limit"] == b"500"
-    assert openai[b"retry-after-ms"] == b"1200"
+    assert openai[b"retry-after-ms"] == dict(answer_to(refused, "r", F4).headers)[b"retry-after-ms"] == b"1200"
     assert b"x-should-retry" not in openai
 
 

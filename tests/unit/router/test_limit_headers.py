@@ -9,8 +9,8 @@ import pytest
 from accounts.errors import RateExceeded, TooManyRunning
 from accounts.limits.gcra import OPEN, Rate, Verdict, take
 from router.errors import answer_to
-from router.families import F1, F2, F3
-from router.limit_headers import anthropic_headers, duration, limit_headers
+from router.families import F1, F2, F3, F4, Family
+from router.limit_headers import duration, limit_headers
 
 NOW = 1_800_000_000_000_000_000
 KEY = Rate("requests:key:a", 500, 1)
@@ -35,9 +35,8 @@ def exceeded(*rates: Rate, times: int) -> RateExceeded:
 
 
 def test_without_limits_there_are_no_headers():
-    for family in (F1, F2, F3):
+    for family in Family:
         assert limit_headers(OPEN, family) == []
-    assert anthropic_headers(OPEN) == []
 
 
 def test_ours_tell_the_tightest_limit_of_requests_and_when_it_is_whole_again():
@@ -68,7 +67,7 @@ def test_openai_is_told_durations():
 
 def test_anthropic_is_told_moments():
     began = datetime.now(UTC).replace(microsecond=0)
-    headers = dict(anthropic_headers(decided(KEY, TOKENS)))
+    headers = dict(limit_headers(decided(KEY, TOKENS), F4))
 
     kinds = (b"requests", b"tokens", b"input-tokens", b"output-tokens")
     assert set(headers) == {

@@ -1,0 +1,214 @@
+"""Prompts in Langfuse's shapes: what its clients send and read, and how `config` becomes ours and back (3.3.7).
+
+Read off the fields of langfuse-python 5.0.4: a text prompt is one string, a chat a list of `role` and `content`; labels
+are of a version, tags of the prompt; `config` is anything, which its clients get back as they sent it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, cast, get_args
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from agents.messages import Message, Role
+from agents.prompts.errors import PromptInvalid
+from agents.prompts.prompt import LATEST, PRODUCTION, Config, Content, Kind, StoredPrompt, Version
+
+ROLES: tuple[str, ...] = get_args(Role)
+PLACEHOLDER = "placeholder"
+# Both spellings of what a config says of a run: ours in Python, which most clients write, and ours over HTTP.
+FIELDS = tuple(field for field in structs.fields(Config) if field.name != "extra")
+SPELT = {spelling: field.name for field in FIELDS for spelling in (field.name, field.encode_name)}
+
+
+class SentMessage(Struct, frozen=True):
+    """A message of a chat prompt, or the `placeholder` of one, which there is not here."""
+
+    role: str | UnsetType = UNSET
+    content: str | UnsetType = UNSET
+    type: str | None = None
+    name: str | None = None
+
+
+class SentPrompt(Struct, frozen=True, rename="camel"):
+    """A new version, of a prompt that may be new too; `type` is text where it is not said."""
+
+    name: str
+    prompt: str | tuple[SentMessage, ...]
+    type: Kind | None = None
+    config: dict[str, Any] | None = None
+    labels: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    commit_message: str | None = None
+
+
+class SentLabels(Struct, frozen=True, rename="camel"):
+    """Labels that a version gets beside those it has; other versions lose them."""
+
+    new_labels: tuple[str, ...]
+
+
+class ShownPrompt(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A version of a prompt. Times in UTC; `resolutionGraph` is null, for no prompt includes another here."""
+
+    name: str
+    version: int
+    type: Kind
+    prompt: str | tuple[Message, ...]
+    config: dict[str, Any]
+    labels: list[str]
+    tags: tuple[str, ...]
+    commit_message: str | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    resolution_graph: None = None
+
+
+class ListedPrompt(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A prompt, with the versions that were asked for; `type` and `lastConfig` are those of the last of them."""
+
+    name: str
+    type: Kind
+    versions: list[int]
+    labels: list[str]
+    tags: tuple[str, ...]
+    last_updated_at: datetime
+    last_config: dict[str, Any]
+
+
+class Position(Struct, frozen=True, rename="camel"):
+    """Which page of how many."""
+
+    page: int
+    limit: int
+    total_items: int
+    total_pages: int
+
+
+class PromptList(Struct, frozen=True):
+    """Prompts by name."""
+
+    data: list[ListedPrompt]
+    meta: Position
+
+
+class Organization(Struct, frozen=True):
+    """Whose the projects are: there is one."""
+
+    id: str
+    name: str
+
+
+class ShownProject(Struct, frozen=True):
+    """The project of the caller."""
+
+    id: str
+    name: str
+    organization: Organization
+    metadata: dict[str, str]
+
+
+class ProjectList(Struct, frozen=True):
+    """The projects that the caller may use: one."""
+
+    data: list[ShownProject]
+
+
+def content_of(sent: SentPrompt) -> Content:
+    """Return what a new version says.
+
+    Raises:
+        PromptInvalid: Its type and its prompt do not fit, or a message is none of ours.
+
+    """
+    if isinstance(sent.prompt, str):
+        if sent.type == "chat":
+            raise PromptInvalid("'prompt' must be an array of messages when 'type' is 'chat'", param="prompt")
+        return Content((Message("user", sent.prompt),), "text")
+    if sent.type != "chat":
+        raise PromptInvalid("'prompt' must be a string unless 'type' is 'chat'", param="prompt")
+    return Content(tuple(_messages(sent.prompt)), "chat")
+
+
+def _messages(sent: Iterable[SentMessage]) -> Iterator[Message]:
+    for number, message in enumerate(sent):
+        at = f"prompt[{number}]"
+        if message.type == PLACEHOLDER or (message.role is UNSET and message.name is not None):
+            told = f"'{at}' is a placeholder, which this gateway does not fill in; write its messages with {{{{variables}}}}"
+            raise PromptInvalid(told, param=at)
+        if message.role is UNSET or message.content is UNSET:
+            raise PromptInvalid(f"'{at}' must have 'role' and 'content'", param=at)
+        if message.role not in ROLES:
+            raise PromptInvalid(f"'{at}.role' must be one of {', '.join(ROLES)}", param=f"{at}.role")
+        yield Message(cast("Role", message.role), message.content)
+
+
+def kind_of(content: Content) -> Kind:
+    """Return a version's type: text for what is one message of the user, chat for all else."""
+    return "text" if content.kind == "text" and len(content.messages) == 1 else "chat"
+
+
+def config_of(sent: dict[str, Any]) -> Config:
+    """Return a config that keeps all that was sent, and runs by what of it fits a run."""
+    fitting: dict[str, Any] = {}
+    for field in FIELDS:
+        for spelling in (field.name, field.encode_name):
+            if field.name not in fitting and sent.get(spelling) is not None:
+                try:
+                    fitting[field.name] = msgspec.convert(sent[spelling], field.type)
+                except msgspec.ValidationError:
+                    continue  # It is kept, as whatever else a client keeps there for itself.
+    return Config(**fitting, extra=sent)
+
+
+def shown_config(config: Config) -> dict[str, Any]:
+    """Return a config as it was sent; what was said of the run elsewhere since then wins, in Python's spelling."""
+    kept = config_of(config.extra)
+    changed = {
+        field.name: getattr(config, field.name)
+        for field in FIELDS
+        if getattr(config, field.name) != getattr(kept, field.name)
+    }
+    if not changed:
+        return config.extra
+    shown = {name: value for name, value in config.extra.items() if SPELT.get(name) not in changed}
+    return shown | {name: value for name, value in changed.items() if value is not None}
+
+
+def shown_labels(labels: Iterable[str], *, latest: bool, production: bool) -> list[str]:
+    """Return labels with the two that follow from where a version stands, sorted."""
+    following = [LATEST] * latest + [PRODUCTION] * production
+    return sorted([*labels, *following])
+
+
+def shown(prompt: StoredPrompt, version: Version) -> ShownPrompt:
+    """Return a version of a prompt."""
+    kind = kind_of(version.content)
+    messages = version.content.messages
+    return ShownPrompt(
+        name=prompt.name,
+        version=version.number,
+        type=kind,
+        prompt=messages[0].content if kind == "text" else messages,
+        config=shown_config(version.config),
+        labels=shown_labels(
+            version.labels, latest=version.number == prompt.latest, production=version.number == prompt.production
+        ),
+        tags=prompt.tags,
+        commit_message=version.note or None,
+        created_by=version.author,
+        created_at=version.created_at,
+        updated_at=version.updated_at,
+    )
+
+
+def page_count(total: int, limit: int) -> int:
+    """Return how many pages hold so many items."""
+    return -(-total // limit)
+
+
+def free_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return those that are put on a version as such; the other two follow from where it stands."""
+    return tuple(label for label in dict.fromkeys(labels) if label not in {LATEST, PRODUCTION})
