@@ -34,6 +34,8 @@ from router.routes import (
     project_keys,
     projects,
     prompt_keys,
+    prompt_versions,
+    prompts,
     reports,
     service_accounts,
     spend_limits,
@@ -60,7 +62,14 @@ USER_ROUTES = (
     transcription.supported_formats,
     describe,
 )
-KNOWN_ROUTES = (tokens.verify_token, *projects.ROUTES, *documents.ROUTES, *prompt_keys.ROUTES)
+KNOWN_ROUTES = (
+    tokens.verify_token,
+    *projects.ROUTES,
+    *documents.ROUTES,
+    *prompt_keys.ROUTES,
+    *prompts.ROUTES,
+    *prompt_versions.ROUTES,
+)
 ADMIN_ROUTES = (
     *admin_keys.ROUTES,
     *admin_projects.ROUTES,

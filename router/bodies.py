@@ -31,7 +31,7 @@ async def body_of(request: Request[Any, Any, Any], limit: int = MOST_BYTES) -> b
     return await read_body(cast("Receive", request.receive), request.scope["headers"], limit, words)
 
 
-async def sent(request: Request[Any, Any, Any], kind: type[T]) -> T:
+async def sent(request: Request[Any, Any, Any], kind: type[T], limit: int = MOST_BYTES) -> T:
     """Return the JSON body as a Struct of ours; without any, the Struct's own defaults if it has them.
 
     Raises:
@@ -40,7 +40,7 @@ async def sent(request: Request[Any, Any, Any], kind: type[T]) -> T:
 
     """
     words = family_of(request.scope["path"]).choose(FRENCH, ENGLISH)
-    body = await body_of(request)
+    body = await body_of(request, limit)
     if not body:
         body = b"{}"
     else:

@@ -59,6 +59,10 @@ class Menu:
             available = self._switchboard.available(model)
             yield Row(model, available or self._stand_in is not None, None if available else self._stand_in)
 
+    def knows(self, name: str) -> bool:
+        """Whether a model answers to `name`, now or once its provider has a key."""
+        return name == AUTO or name in self._choices
+
     def choose(self, name: str) -> Choice:
         """Return who answers to `name`.
 
