@@ -4,16 +4,16 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from difflib import SequenceMatcher, unified_diff
-from itertools import islice, takewhile
+from difflib import SequenceMatcher
+from itertools import takewhile
 from typing import Literal
 
 from msgspec import Struct
 
+from agents.prompts.diff import unified
+
 Verdict = Literal["identical", "modified"]
-# Beyond these, a comparison would hold up everybody else: it is linear then, and says less.
-MOST_WORDS = 4_000
-MOST_LINES = 1_000
+MOST_WORDS = 4_000  # that are matched in order: beyond, a comparison would hold up everybody else
 MOST_DIFF_CHARACTERS = 50_000
 
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
@@ -52,8 +52,8 @@ def similarity_of(one: str, other: str) -> float:
     """Return how alike two texts are: 2 * M / T, where M of all T characters are in words that match in order.
 
     Blanks between words and each sign are words here too. What both texts begin and end with matches, and the rest is
-    matched as difflib does. Where the rest has more than 4,000 words, as many of them as both have count as matching wherever they
-    stand, which is an upper bound of it. Four decimals, and below 1 for texts that differ.
+    matched as difflib does. Where the rest has more than 4,000 words, as many of them as both have count as matching
+    wherever they stand, which is an upper bound of it. Four decimals, and below 1 for texts that differ.
 
     Source: Ratcliff and Metzener, Pattern Matching: The Gestalt Approach, Dr. Dobb's Journal, July 1988.
 
@@ -82,10 +82,6 @@ def _matching(left: Sequence[str], right: Sequence[str]) -> int:
 
 
 def diff_of(kept: str, answered: str) -> str:
-    """Return a unified diff of lines; of very long texts the beginning, and it says so."""
-    one, other = kept.split("\n"), answered.split("\n")
-    lines = unified_diff(one[:MOST_LINES], other[:MOST_LINES], "kept", "answered", lineterm="")
-    text = "\n".join(islice(lines, 2 * MOST_LINES + 2))
-    if len(text) > MOST_DIFF_CHARACTERS or max(len(one), len(other)) > MOST_LINES:
-        return f"{text[:MOST_DIFF_CHARACTERS]}\n… the texts are longer: their diff is cut here"
-    return text
+    """Return the lines that differ, from what was kept to what was answered; where it is cut it says so."""
+    text = unified(kept, answered)
+    return text if len(text) <= MOST_DIFF_CHARACTERS else f"{text[:MOST_DIFF_CHARACTERS]}\n… the diff goes on"
