@@ -1,5 +1,6 @@
 """The front: metered routes are served by themselves, every other one by the framework."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from litestar import Litestar
 from metering.middleware import Metered, Receive, Scope, Send
 from router.prompt_paths import keep_slashes
 
+COMPONENT = re.compile(r"\{\w+\}")
 Socket = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -21,7 +23,7 @@ class Front:
     def __init__(self, application: Litestar) -> None:
         self.application = application
         self._metered: dict[str, Metered] = {}
-        self._patterns: list[tuple[str, str, int, Metered]] = []
+        self._patterns: list[tuple[str, re.Pattern[str], Metered]] = []
         self._sockets: dict[str, Socket] = {}
 
     def mount(self, path: str, metered: Metered) -> None:
@@ -31,11 +33,10 @@ class Front:
     def mount_pattern(self, pattern: str, metered: Metered) -> None:
         """Serve every path of a pattern by itself from now on; its parts in braces stand for one component each.
 
-        The pattern has such parts, begins and ends with others. Its paths are looked for after those of `mount`.
+        Such paths are looked for after those of `mount`.
         """
-        head, _, _ = pattern.partition("{")
-        _, _, tail = pattern.rpartition("}")
-        self._patterns.append((head, tail, pattern.count("/"), metered))
+        head = pattern.partition("{")[0]
+        self._patterns.append((head, re.compile(COMPONENT.sub("[^/]+", pattern)), metered))
 
     def mount_socket(self, path: str, socket: Socket) -> None:
         """Serve the WebSockets of `path` from now on; those of any other path are refused."""
@@ -57,8 +58,8 @@ class Front:
         return framework(scope, receive, send)
 
     def _matching(self, path: str) -> Metered | None:
-        for head, tail, slashes, metered in self._patterns:
-            if path.startswith(head) and path.endswith(tail) and path.count("/") == slashes:
+        for head, pattern, metered in self._patterns:
+            if path.startswith(head) and pattern.fullmatch(path):
                 return metered
         return None
 

@@ -42,11 +42,13 @@ class Answer:
 
 
 @contextmanager
-def posting(client: Client, seconds: float = 20, **fields: object) -> Iterator[socket.socket]:
-    """Send one completion and hand over the socket before anything is read."""
+def posting(
+    client: Client, seconds: float = 20, path: str = "/completion", **fields: object
+) -> Iterator[socket.socket]:
+    """Send one request and hand over the socket before anything is read."""
     body = json.dumps(fields).encode()
     lines = [
-        "POST /completion HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"Host: 127.0.0.1:{client.gateway.port}",
         f"Authorization: Bearer {client.token}",
         "Content-Type: application/json",
