@@ -14,7 +14,7 @@ from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from msgspec import json
 
-from router.auth import GUARDS, Connection, require_admin, require_any_credential, require_credential
+from router.auth import GUARDS, Connection, require_admin, require_any_credential, require_any_pair, require_credential
 from router.failures import Failures
 from router.frame import Frame, answer_error
 from router.front import Front
@@ -30,6 +30,7 @@ from router.routes import (
     discovery,
     documents,
     health,
+    langfuse_prompts,
     limits,
     project_keys,
     projects,
@@ -85,7 +86,8 @@ ADMIN_ROUTES = (
     *reports.ROUTES,
     alerts.list_alerts,
 )
-COLD_ROUTES = (*USER_ROUTES, *KNOWN_ROUTES, *ADMIN_ROUTES)
+PAIR_ROUTES = langfuse_prompts.ROUTES
+COLD_ROUTES = (*USER_ROUTES, *KNOWN_ROUTES, *PAIR_ROUTES, *ADMIN_ROUTES)
 # Neither requests nor connections leave cycles behind, so the collector may look rarely.
 GC_THRESHOLDS = (20_000, 10, 10)
 PUBLIC = frozenset({"/", "/auth/token", "/equivalences", "/health", "/metrics"})
@@ -119,6 +121,7 @@ def create_app(house: House) -> Front:
         route_handlers=[
             _guarded(USER_ROUTES, require_credential),
             _guarded(KNOWN_ROUTES, require_any_credential),
+            _guarded(PAIR_ROUTES, require_any_pair),
             _guarded(ADMIN_ROUTES, require_admin),
         ],
         exception_handlers={Exception: answer_error},

@@ -111,12 +111,12 @@ class AnthropicFault(Struct, frozen=True):
     details: SpendDetails | UnsetType = UNSET
 
 
-class AnthropicProblem(Struct, frozen=True):
+class AnthropicProblem(Struct, frozen=True, kw_only=True):
     """The F4 body."""
 
+    type: Literal["error"] = "error"
     error: AnthropicFault
     request_id: str
-    type: Literal["error"] = "error"
 
 
 class LangfuseProblem(Struct, frozen=True):

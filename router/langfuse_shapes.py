@@ -4,7 +4,7 @@ Read off the fields of langfuse-python 5.0.4: a text prompt is one string, a cha
 are of a version, tags of the prompt; `config` is anything, which its clients get back as they sent it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, cast, get_args
 
@@ -13,10 +13,13 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from agents.messages import Message, Role
 from agents.prompts.errors import PromptInvalid
-from agents.prompts.prompt import LATEST, PRODUCTION, Config, Content, Kind, StoredPrompt, Version
+from agents.prompts.listing import Asked, Listed, Listing
+from agents.prompts.prompt import LATEST, PRODUCTION, Config, Content, Draft, Kind, StoredPrompt, Version
+from agents.prompts.publishing import Publication, type_of
 
 ROLES: tuple[str, ...] = get_args(Role)
 PLACEHOLDER = "placeholder"
+NO_PLACEHOLDERS = "and prompts have none here: write its messages, with {{variables}} for what changes"
 # Both spellings of what a config says of a run: ours in Python, which most clients write, and ours over HTTP.
 FIELDS = tuple(field for field in structs.fields(Config) if field.name != "extra")
 SPELT = {spelling: field.name for field in FIELDS for spelling in (field.name, field.encode_name)}
@@ -116,6 +119,17 @@ class ProjectList(Struct, frozen=True):
     data: list[ShownProject]
 
 
+def publication_of(sent: SentPrompt) -> Publication:
+    """Return what is to be published.
+
+    Raises:
+        PromptInvalid: As `content_of`.
+
+    """
+    draft = Draft(content=content_of(sent), config=config_of(sent.config or {}), note=sent.commit_message or "")
+    return Publication(name=sent.name, draft=draft, labels=sent.labels or (), tags=sent.tags)
+
+
 def content_of(sent: SentPrompt) -> Content:
     """Return what a new version says.
 
@@ -136,18 +150,12 @@ def _messages(sent: Iterable[SentMessage]) -> Iterator[Message]:
     for number, message in enumerate(sent):
         at = f"prompt[{number}]"
         if message.type == PLACEHOLDER or (message.role is UNSET and message.name is not None):
-            told = f"'{at}' is a placeholder, which this gateway does not fill in; write its messages with {{{{variables}}}}"
-            raise PromptInvalid(told, param=at)
+            raise PromptInvalid(f"'{at}' is a placeholder, {NO_PLACEHOLDERS}", param=at)
         if message.role is UNSET or message.content is UNSET:
             raise PromptInvalid(f"'{at}' must have 'role' and 'content'", param=at)
         if message.role not in ROLES:
             raise PromptInvalid(f"'{at}.role' must be one of {', '.join(ROLES)}", param=f"{at}.role")
         yield Message(cast("Role", message.role), message.content)
-
-
-def kind_of(content: Content) -> Kind:
-    """Return a version's type: text for what is one message of the user, chat for all else."""
-    return "text" if content.kind == "text" and len(content.messages) == 1 else "chat"
 
 
 def config_of(sent: dict[str, Any]) -> Config:
@@ -177,25 +185,18 @@ def shown_config(config: Config) -> dict[str, Any]:
     return shown | {name: value for name, value in changed.items() if value is not None}
 
 
-def shown_labels(labels: Iterable[str], *, latest: bool, production: bool) -> list[str]:
-    """Return labels with the two that follow from where a version stands, sorted."""
-    following = [LATEST] * latest + [PRODUCTION] * production
-    return sorted([*labels, *following])
-
-
 def shown(prompt: StoredPrompt, version: Version) -> ShownPrompt:
     """Return a version of a prompt."""
-    kind = kind_of(version.content)
+    kind = type_of(version.content)
     messages = version.content.messages
+    following = [LATEST] * (version.number == prompt.latest) + [PRODUCTION] * (version.number == prompt.production)
     return ShownPrompt(
         name=prompt.name,
         version=version.number,
         type=kind,
         prompt=messages[0].content if kind == "text" else messages,
         config=shown_config(version.config),
-        labels=shown_labels(
-            version.labels, latest=version.number == prompt.latest, production=version.number == prompt.production
-        ),
+        labels=sorted([*version.labels, *following]),
         tags=prompt.tags,
         commit_message=version.note or None,
         created_by=version.author,
@@ -204,11 +205,19 @@ def shown(prompt: StoredPrompt, version: Version) -> ShownPrompt:
     )
 
 
-def page_count(total: int, limit: int) -> int:
-    """Return how many pages hold so many items."""
-    return -(-total // limit)
+def listed(listing: Listing, asked: Asked) -> PromptList:
+    """Return a page of prompts."""
+    pages = -(-listing.total // asked.limit)
+    return PromptList([_row(each) for each in listing.rows], Position(asked.page, asked.limit, listing.total, pages))
 
 
-def free_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    """Return those that are put on a version as such; the other two follow from where it stands."""
-    return tuple(label for label in dict.fromkeys(labels) if label not in {LATEST, PRODUCTION})
+def _row(prompt: Listed) -> ListedPrompt:
+    return ListedPrompt(
+        name=prompt.name,
+        type=prompt.kind,
+        versions=[version.number for version in prompt.versions],
+        labels=sorted({label for version in prompt.versions for label in version.labels}),
+        tags=prompt.tags,
+        last_updated_at=max(version.updated_at for version in prompt.versions),
+        last_config=shown_config(prompt.config),
+    )

@@ -96,12 +96,19 @@ def admission_of(
     principal: Principal, asked: Model, project_id: str, meter: Meter, *, route: str, agent: str
 ) -> Admission:
     """Return what is written down of a request before anything is asked of a provider."""
+    return admission_named(principal, asked.name, project_id, meter, route=route, agent=agent)
+
+
+def admission_named(
+    principal: Principal, model: str, project_id: str, meter: Meter, *, route: str, agent: str
+) -> Admission:
+    """Do as `admission_of`, for what may ask no model."""
     return Admission(
         request_id=meter.request_id,
         opened_at=datetime.now(UTC),
         route=route,
         agent=agent,
-        model=asked.name,
+        model=model,
         project_id=project_id,
         subject=principal.subject,
         key_id=principal.key_id,

@@ -17,10 +17,12 @@ from router.realtime.socket import RealtimeSocket
 from router.realtime.turns import Desk
 from router.realtime.warming import Warming
 from router.replays import Replays
-from router.routes import completion, meeting, run, transcription
+from router.routes import completion, meeting, prompt_tools, run, transcription
 from router.routes.completion import Completion
 from router.routes.meeting import Meeting
+from router.routes.prompt_tools import PromptTool
 from router.routes.transcription import Transcription
+from router.tool_desk import ToolDesk
 from router.wiring import House
 
 
@@ -32,6 +34,8 @@ def mount(front: Front, house: House, opened: Opened) -> None:
     desk = prompt_desk_of(house, opened)
     front.mount(run.ROUTE, Metered(run.run_of(desk, opened.idempotency), opened.books))
     front.mount_pattern(run.TRIAL, Metered(run.trial_of(desk, opened.idempotency), opened.books))
+    for route in prompt_tools.TOOLS:
+        front.mount(route, Metered(PromptTool(tool_desk_of(house, opened, route), route), opened.books))
     front.mount_socket(wire.ROUTE, socket_of(house, opened))
 
 
@@ -66,6 +70,20 @@ def audio_desk_of(house: House, opened: Opened, route: str) -> AudioDesk:
         recordings=opened.recordings,
         gate=opened.turnstile,
         replays=Replays(opened.idempotency, route),
+    )
+
+
+def tool_desk_of(house: House, opened: Opened, route: str) -> ToolDesk:
+    """Return what requests of a prompt tool meet."""
+    return ToolDesk(
+        authenticator=opened.tenancy.authenticator,
+        choice=house.prompt_tools,
+        models=models_of(house),
+        metrics=house.metrics,
+        gate=opened.turnstile,
+        replays=Replays(opened.idempotency, route),
+        development=house.settings.development,
+        require_beta=house.settings.require_beta,
     )
 
 

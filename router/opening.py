@@ -24,6 +24,7 @@ from accounts.limits.rates_store import sweep_rates
 from accounts.projects import Projects
 from agents.counting import Counter
 from agents.prompts.prompts import Prompts
+from agents.prompts.publishing import Publications
 from agents.prompts.samples import Samples
 from agents.prompts.shelf import Shelf
 from agents.providers.models import Models
@@ -256,4 +257,5 @@ def state_of(house: House, opened: Opened) -> dict[str, object]:
         "spend_limits": SpendLimits(budgets, load_rates()),
         "reports": Reports(database),
         "alerts": Alerts(database),
+        "publications": Publications(database),
     }

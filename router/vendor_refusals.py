@@ -1,5 +1,7 @@
 """Refusals as Anthropic and Langfuse write them: their statuses, and their names of what is wrong (5.4)."""
 
+from msgspec import UNSET
+
 from router.families import AnthropicFault, AnthropicProblem, LangfuseProblem, SpendDetails
 
 # Anthropic has one status for a failure behind it and one of its own for being overloaded.
@@ -40,9 +42,8 @@ def anthropic_problem(code: str, status: int, message: str, request_id: str) -> 
     """Return the F4 body of a code of C-10 that has this status with us."""
     usual = "api_error" if status >= SERVER_ERRORS else "invalid_request_error"
     kind = ANTHROPIC_TYPES.get(anthropic_status(status), usual)
-    if code in SPENT_CODES:
-        return AnthropicProblem(AnthropicFault(kind, message, SPENT), request_id)
-    return AnthropicProblem(AnthropicFault(kind, message), request_id)
+    details = SPENT if code in SPENT_CODES else UNSET
+    return AnthropicProblem(error=AnthropicFault(kind, message, details), request_id=request_id)
 
 
 def langfuse_problem(status: int, message: str) -> LangfuseProblem:

@@ -26,10 +26,11 @@ from router.audio_menu import AudioMenu, stand_ins
 from router.bookings import AGENT
 from router.embeddings import embeddings_model
 from router.errors import Refused
-from router.menu import Menu
+from router.menu import AUTO, Choice, Menu
 from router.rows import LOCAL, LocalEndpoint, ProviderRow, catalogue_of, credentials, is_keyless, provider_rows
 from router.settings import Settings, SettingsWrong, key_fault
 from router.tenancy import admin_key_of, tokens_of
+from router.tool_desk import AGENT as TOOLS_AGENT
 
 CLOSE_WITHIN_S = 10.0
 AUDIO_AGENTS = ("transcription", "meeting")  # as the ledger names who did the work of the audio routes
@@ -55,6 +56,7 @@ class House(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     scales: dict[str, Scale]
     planner: Model | None
+    prompt_tools: Choice | None
     embeddings: Model | None
     own_tokens: OwnTokens | None
 
@@ -85,9 +87,10 @@ def build(settings: Settings, environ: Mapping[str, str], local: LocalEndpoint |
         audio=AudioMenu(catalogue, switchboard, mends, settings, menu, speech),
         switchboard=switchboard,
         connections=connections,
-        metrics=Metrics(catalogue, [*PIPELINES, *AUDIO_AGENTS], background=[AGENT]),
+        metrics=Metrics(catalogue, [*PIPELINES, *AUDIO_AGENTS, TOOLS_AGENT], background=[AGENT]),
         scales=scales,
         planner=_planner(settings, menu),
+        prompt_tools=_prompt_tools(settings, menu, embedded),
         embeddings=embeddings_model(settings, catalogue, mends, local),
         own_tokens=_own_tokens(local),
     )
@@ -140,11 +143,27 @@ def connect(
 
 
 def _planner(settings: Settings, menu: Menu) -> Model | None:
-    if settings.v1_planner is None:
-        return None
+    named = settings.v1_planner
+    return None if named is None else _chosen("ROUTER_V1_PLANNER", named, menu).model
+
+
+def _prompt_tools(settings: Settings, menu: Menu, embedded: Model | None) -> Choice | None:
+    """Return who writes prompts: the model that is set, else the embedded one, else the first that can be called."""
+    named = settings.prompt_tools_model
+    if named is not None:
+        return _chosen("ROUTER_PROMPT_TOOLS_MODEL", named, menu)
+    if embedded is not None:
+        return Choice(embedded.name, embedded, embedded)
     try:
-        return menu.choose(settings.v1_planner).model
+        return menu.choose(AUTO)
+    except ModelUnavailable:
+        return None
+
+
+def _chosen(setting: str, name: str, menu: Menu) -> Choice:
+    try:
+        return menu.choose(name)
     except Refused as cause:
-        raise SettingsWrong(["ROUTER_V1_PLANNER: no such model; name one of the catalogue or unset it"]) from cause
+        raise SettingsWrong([f"{setting}: no such model; name one of the catalogue or unset it"]) from cause
     except ModelUnavailable as cause:
-        raise SettingsWrong(["ROUTER_V1_PLANNER: its provider has no key; set it, or name another model"]) from cause
+        raise SettingsWrong([f"{setting}: its provider has no key; set it, or name another model"]) from cause

@@ -107,11 +107,9 @@ class _Comparison:
         changes: Iterable[Change] = [("replace", 0, len(old), 0, len(new))]
         if self._may_compare(old, new):
             changes = SequenceMatcher(None, old, new).get_opcodes()
-        for what, *bounds in changes:
+        for what, i1, i2, j1, j2 in changes:
             if what != "equal":
-                for at, to in zip_longest(range(*bounds[:2]), range(*bounds[2:])):
-                    if at is None or to is None or old[at] != new[to]:
-                        yield at, to
+                yield from _in_place(old, new, range(i1, i2), range(j1, j2))
 
     def unified(self, old: Sequence[str], new: Sequence[str]) -> str:
         """Return the lines that differ, hunk by hunk."""
@@ -133,6 +131,17 @@ class _Comparison:
             return False
         self._left -= lines
         return True
+
+
+def _in_place(
+    old: Sequence[Message], new: Sequence[Message], ats: range, tos: range
+) -> Generator[tuple[int | None, int | None], None, None]:
+    """Yield each message of either stretch with the one in its place: the next one of the same role, if there is."""
+    roles = SequenceMatcher(None, [old[at].role for at in ats], [new[to].role for to in tos])
+    for _, i1, i2, j1, j2 in roles.get_opcodes():
+        for at, to in zip_longest(ats[i1:i2], tos[j1:j2]):
+            if at is None or to is None or old[at] != new[to]:
+                yield at, to
 
 
 def _shared(old: Sequence[str], new: Sequence[str]) -> int:

@@ -41,13 +41,15 @@ class Fitting(Struct, frozen=True, kw_only=True):
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """A prompt with its versions that fit, oldest first; `kind`, `has_system` and `config` are the last one's."""
+    """A prompt with its versions that fit, oldest first; `kind` and `config` are the last one's.
+
+    A text that is more than one message of the user is of kind chat, as in `publishing.type_of`.
+    """
 
     name: str
     tags: tuple[str, ...]
     versions: tuple[Fitting, ...]
     kind: Kind
-    has_system: bool
     config: Config
 
 
@@ -65,13 +67,14 @@ def listing(project_id: str, asked: Asked) -> Script[Listing]:
         return Listing([], 0)
     conditions, values = _of_prompts(project_id, asked)
     fits, fitting = _of_versions(asked)
-    some = f"EXISTS (SELECT 1 FROM prompt_versions v WHERE {' AND '.join(['v.prompt_id = p.id', *fits])})"
+    some = f"EXISTS (SELECT 1 FROM prompt_versions v WHERE {' AND '.join(['v.prompt_id = p.id', *fits])})"  # noqa: S608 - conditions of ours
     source, told = f"FROM prompts p WHERE {' AND '.join([*conditions, some])}", (*values, *fitting)
     total = (yield Query(f"SELECT COUNT(*) {source}", told))[0][0]
     window = (asked.limit, (asked.page - 1) * asked.limit)
     prompts = yield Query(f"SELECT p.id, p.name, p.tags {source} ORDER BY p.name LIMIT ? OFFSET ?", (*told, *window))
     versions = yield from _versions([row[0] for row in prompts], fits, fitting)
-    rows = [(yield from _listed(row, versions[row[0]])) for row in prompts]
+    lasts = yield from _lasts({prompt_id: fit[-1].number for prompt_id, fit in versions.items()})
+    rows = [_listed(row, versions[row[0]], lasts[row[0]]) for row in prompts]
     return Listing(rows, total)
 
 
@@ -89,16 +92,14 @@ def _of_prompts(project_id: str, asked: Asked) -> tuple[list[str], list[Any]]:
 def _of_versions(asked: Asked) -> tuple[list[str], list[Any]]:
     conditions: list[str] = []
     values: list[Any] = []
-    match None if asked.label is None else label_meant(asked.label):
-        case None:
-            pass
-        case "latest":
-            conditions.append(f"v.version = {_MAX}")
-        case "production":
-            conditions.append("v.state = 'PRODUCTION'")
-        case label:
-            conditions.append(_LABELLED)
-            values.append(label)
+    label = None if asked.label is None else label_meant(asked.label)
+    if label == LATEST:
+        conditions.append(f"v.version = {_MAX}")
+    elif label == PRODUCTION:
+        conditions.append("v.state = 'PRODUCTION'")
+    elif label is not None:
+        conditions.append(_LABELLED)
+        values.append(label)
     for sign, moment in ((">=", asked.since), ("<", asked.before)):
         if moment is not None:
             conditions.append(f"v.updated_at {sign} ?")
@@ -130,18 +131,21 @@ def _labels(ids: Iterable[str]) -> Script[dict[tuple[str, int], list[str]]]:
     return found
 
 
-def _listed(row: tuple[Any, ...], versions: list[Fitting]) -> Script[Listed]:
-    prompt_id, name, tags = row
-    sql = f"SELECT {_HEAD} FROM prompt_versions WHERE prompt_id = ? AND version = ?"  # noqa: S608 - constants
-    kind, head, config = (yield Query(sql, (prompt_id, versions[-1].number)))[0]
-    return Listed(
-        name=name,
-        tags=tuple(tags.split("\n")[1:-1]),
-        versions=tuple(versions),
-        kind=kind,
-        has_system=_SYSTEM in head,
-        config=_config(config),
-    )
+def _lasts(numbers: dict[str, int]) -> Script[dict[str, tuple[Kind, Config]]]:
+    """Return kind and config of one version of each prompt."""
+    if not numbers:
+        return {}
+    either = " OR ".join(["(prompt_id = ? AND version = ?)"] * len(numbers))
+    values = tuple(value for pair in numbers.items() for value in pair)
+    rows = yield Query(f"SELECT prompt_id, {_HEAD} FROM prompt_versions WHERE {either}", values)  # noqa: S608 - placeholders
+    return {prompt_id: ("chat" if _SYSTEM in head else kind, _config(config)) for prompt_id, kind, head, config in rows}
+
+
+def _listed(row: tuple[Any, ...], versions: list[Fitting], last: tuple[Kind, Config]) -> Listed:
+    _, name, tags = row
+    kind, config = last
+    told = tuple(tags.split("\n")[1:-1])
+    return Listed(name=name, tags=told, versions=tuple(versions), kind=kind, config=config)
 
 
 _config = msgspec.json.Decoder(Config).decode

@@ -18,8 +18,8 @@ LONGEST_FILLED = 10 * LONGEST_TEXT  # characters of all messages together
 Value = str | int | float | bool
 
 # Nothing is tried twice: a run of blanks or of other characters holds no brace, so that one opening alone reads it. A
-# name takes at most three times its length before NFC.
-_BRACED = re.compile(r"\{\{[ \t]*+([^ \t{}]{1,192}+)[ \t]*+\}\}")
+# name takes at most four times its length before NFC.
+_BRACED = re.compile(r"\{\{[ \t]*+([^ \t{}]{1,256}+)[ \t]*+\}\}")
 
 
 class Pattern(Struct, frozen=True):

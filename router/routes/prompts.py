@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from accounts.pages import MOST_ROWS, USUAL_ROWS
 from agents.prompts.diff import difference
 from agents.prompts.errors import PromptInvalid, PromptUnknown
-from agents.prompts.prompt import LATEST, PRODUCTION, StoredPrompt, Version, Which
+from agents.prompts.prompt import LATEST, PRODUCTION, Config, StoredPrompt, Version, Which
 from router.auth import Principal
 from router.bodies import page_limit, sent
 from router.etags import with_etag
@@ -66,7 +66,7 @@ async def create_prompt(request: Request[Principal, Any, Any]) -> PromptAnswer:
     if content_of(asked) is not None:
         draft = draft_of(asked, request.app.state.menu)
         prompt, version = await desk.prompts.create_with(desk.project_id, new, draft, desk.author, asked.labels)
-    elif asked.labels or asked.note or asked.config != type(asked.config)():
+    elif asked.labels or asked.note or asked.config != Config():
         raise PromptInvalid("'config', 'note' and 'labels' are those of a version: send a 'template'", param="template")
     else:
         prompt = await desk.prompts.create(desk.project_id, new, desk.author)

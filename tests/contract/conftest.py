@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.migrations import upgrade
+from tests.servers import PostgresServer
 
 
 @pytest.fixture
@@ -27,3 +28,22 @@ def url(empty_url: str) -> str:
     """The URL of a database at head."""
     upgrade(empty_url)
     return empty_url
+
+
+@pytest.fixture(scope="session")
+def _shared_urls(_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    _postgres.start()
+    urls = {"sqlite": f"sqlite:///{tmp_path_factory.mktemp('shared')}/router.db", "postgresql": _postgres.fresh()}
+    for url in urls.values():
+        upgrade(url)
+    yield urls
+    _postgres.start()
+    _postgres.drop(urls["postgresql"])
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared_url(request: pytest.FixtureRequest, _shared_urls: dict[str, str]) -> str:
+    """The URL of a database at head that tests share: each keeps to a project of its own, which costs no migration."""
+    if request.param == "postgresql":
+        request.getfixturevalue("postgres")
+    return _shared_urls[request.param]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from difflib import unified_diff
 
 import pytest
+from msgspec.structs import replace
 
 from agents.messages import Message
 from agents.prompts.diff import MOST_LINES, difference
@@ -90,6 +91,15 @@ def test_a_role_that_changed_is_told_without_lines() -> None:
     told = difference(version("a"), version("a", roles="system")).messages
 
     assert [(each.role, each.diff) for each in told] == [("system", "")]
+
+
+def test_a_message_is_compared_with_the_one_of_its_role() -> None:
+    old, new = version("be brief", "hello"), version("hi")
+    spoken = Content((Message("system", "be brief"), Message("user", "hello")), "chat")
+
+    told = difference(replace(old, content=spoken), new).messages
+
+    assert [(each.role, each.before, each.after) for each in told] == [("system", 0, None), ("user", 1, 0)]
 
 
 def test_settings_that_changed_are_told_by_their_names() -> None:
