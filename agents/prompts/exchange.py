@@ -29,14 +29,15 @@ class Outcome(Struct, frozen=True):
 
     Attributes:
         path: Its file within the folder; None where there is none.
-        done: For a file, whether its bytes changed; for a prompt, whether it got a version, and if it was promoted.
+        done: For a file, whether its bytes changed; for a prompt, what was done last: `updated` says that its words or
+            labels changed, and no version came.
 
     """
 
     path: str | None
     name: str
     version: int | None
-    done: Literal["written", "unchanged", "without version", "gone", "created", "draft added", "promoted"]
+    done: Literal["written", "unchanged", "without version", "gone", "created", "draft added", "updated", "promoted"]
 
 
 class Incoming(Struct, frozen=True):
@@ -187,23 +188,27 @@ async def _taken_in(prompts: Prompts, project_id: str, file: Incoming, author: s
         _, version = await prompts.create_with(project_id, file.prompt, file.draft, author, file.labels)
         done = "created"
     else:
-        await _describe(prompts, project_id, prompt, file.prompt)
-        version, done = await _meant(prompts, project_id, prompt, file.draft), "unchanged"
+        done = "updated" if await _describe(prompts, project_id, prompt, file.prompt) else "unchanged"
+        version = await _meant(prompts, project_id, prompt, file.draft)
         if version is None:
             version = await prompts.add(project_id, name, file.draft, author, file.labels)
             done = "draft added"
         elif not set(file.labels) <= set(version.labels):
-            await prompts.relabel(project_id, name, version.number, [*version.labels, *file.labels])
+            version = await prompts.relabel(project_id, name, version.number, [*version.labels, *file.labels])
+            done = "updated"
     if promote and version.state != "PRODUCTION":
         await prompts.promote(project_id, name, version.number, author)
         done = "promoted"
     return Outcome(file.path, name, version.number, done)
 
 
-async def _describe(prompts: Prompts, project_id: str, prompt: StoredPrompt, said: NewPrompt) -> None:
-    if (prompt.description, prompt.category, prompt.tags) != (said.description, said.category, said.tags):
-        change = PromptChange(description=said.description, category=said.category, tags=said.tags)
-        await prompts.change(project_id, prompt.name, change)
+async def _describe(prompts: Prompts, project_id: str, prompt: StoredPrompt, said: NewPrompt) -> bool:
+    """Change what is said of a prompt if it is not what the file says; whether it was not."""
+    if (prompt.description, prompt.category, prompt.tags) == (said.description, said.category, said.tags):
+        return False
+    change = PromptChange(description=said.description, category=said.category, tags=said.tags)
+    await prompts.change(project_id, prompt.name, change)
+    return True
 
 
 async def _meant(prompts: Prompts, project_id: str, prompt: StoredPrompt, draft: Draft) -> Version | None:
