@@ -111,7 +111,7 @@ def test_a_prompt_goes_from_a_file_into_production_and_back(router: Router, upst
     assert (answer["promptVersion"], answer["output"]) == (2, "".join(STORY))
     (seen,) = upstream.seen(prompt)
     said = [each["content"] for each in seen.body["messages"]]
-    assert said == ["Be warm.", f"{prompt} Write to Zoé = {{{{x}}}}\n"]
+    assert said == ["Be warm.", f"{prompt} Write to Zoé = {{{{x}}}}"]
     (version,) = done(back)
     assert (version["number"], version["state"], version["author"]) == (1, "PRODUCTION", "command line")
     assert told(shown).endswith(f"model: gpt-4o\nsystem: |-\n  Be kind.\n---\n{prompt} Write to {{{{name}}}}\n")
