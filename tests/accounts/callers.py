@@ -7,6 +7,9 @@ PROJECT = f"{ORG}/projects/{{project_id}}"
 KEY = f"{PROJECT}/api_keys/{{key_id}}"
 DOCUMENTS = "/projects/{project_id}/documents"
 LANGFUSE = "/api/public/v2/prompts"
+PROMPTS = "/api/v1/prompts"
+NAMED = f"{PROMPTS}/{{name}}"
+VERSION = f"{NAMED}/versions/{{version}}"
 ACCOUNT = f"{PROJECT}/service_accounts/{{account_id}}"
 
 
@@ -22,6 +25,7 @@ class Row(NamedTuple):
 ADMIN = Row(403, 403, 401, 401)
 OWN = Row(200, 200, 401, 401)
 OPEN = Row(200, 200, 200, 200)
+ABSENT = Row(404, 404, 401, 401)
 
 ROWS: dict[str, Row] = {
     f"GET {ORG}/admin_api_keys": ADMIN,
@@ -89,6 +93,22 @@ ROWS: dict[str, Row] = {
     f"DELETE {LANGFUSE}/{{name}}": Row(404, 404, 401, 401),
     f"PATCH {LANGFUSE}/{{name}}/versions/{{version}}": Row(404, 404, 401, 401),
     "GET /api/public/projects": OWN,
+    f"GET {PROMPTS}": OWN,
+    f"POST {PROMPTS}": OWN,
+    f"GET {NAMED}": ABSENT,
+    f"PATCH {NAMED}": ABSENT,
+    f"DELETE {NAMED}": ABSENT,
+    f"POST {NAMED}/rollback": ABSENT,
+    f"GET {NAMED}/promotions": ABSENT,
+    f"GET {NAMED}/diff": ABSENT,
+    f"GET {NAMED}/versions": ABSENT,
+    f"POST {NAMED}/versions": ABSENT,
+    f"GET {VERSION}": ABSENT,
+    f"PUT {VERSION}": ABSENT,
+    f"DELETE {VERSION}": ABSENT,
+    f"POST {VERSION}/promote": ABSENT,
+    f"POST {VERSION}/archive": ABSENT,
+    f"PUT {VERSION}/labels": ABSENT,
     # A key sees the figures of its own project, whoever it is.
     "GET /usage": OWN,
     "GET /models": OWN,
@@ -119,6 +139,11 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /projects": {"name": "x"},
     f"POST {DOCUMENTS}": {"text": "x"},
     "POST /api/v1/keys": {"name": "x"},
+    f"POST {PROMPTS}": {"name": "managed"},
+    f"PATCH {NAMED}": {"description": "x"},
+    f"POST {NAMED}/versions": {"template": "x"},
+    f"PUT {VERSION}": {"template": "x"},
+    f"PUT {VERSION}/labels": {"labels": ["x"]},
     f"POST {LANGFUSE}": {"name": "x", "prompt": "x"},
     f"PATCH {LANGFUSE}/{{name}}/versions/{{version}}": {"newLabels": ["x"]},
 }

@@ -23,7 +23,7 @@ from accounts.limits.store import Limit, write_limit
 from accounts.revision import Revision
 from metering.bound import Bound
 from metering.held import Held
-from metering.ledger import Ledger
+from metering.ledger import Ledger, admissions_in
 from storage.errors import StorageDown, UnitRefused
 from storage.leases import bury_expired
 from storage.migrations import upgrade
@@ -143,6 +143,26 @@ async def test_who_wakes_from_the_dead_and_dies_again_is_buried_again(url):
 
         assert (spared, closed) == (0, 1)
         assert await reserved(database) == 0
+
+
+async def test_a_run_of_a_dead_process_is_closed_with_the_version_that_it_ran(url):
+    listed, noted, plain = (
+        msgspec.structs.replace(entry(name).admission, prompt_id=prompt_id, prompt_version=version)
+        for name, prompt_id, version in (("listed", "prm_1", 3), ("noted", "prm_1", 2**40), ("plain", None, None))
+    )
+    async with opened(url) as database, processes(url, 1) as [writer]:
+        opening = ("listed", msgspec.json.encode(listed).decode())
+        await writer.submit(msgspec.structs.replace(ask("listed"), opening=opening), durable=False)
+        journal = admissions_in([msgspec.json.encode(noted), msgspec.json.encode(plain)])
+        closed = await database.write(lambda: bury("owner-0", journal))
+        left = await rows(database, "SELECT request_id, status, prompt_id, prompt_version FROM ledger ORDER BY 1")
+
+    assert closed == 3
+    assert left == [
+        ("listed", "unknown", "prm_1", 3),
+        ("noted", "unknown", "prm_1", 2**40),
+        ("plain", "unknown", None, None),
+    ]
 
 
 async def test_burial_and_an_entry_of_the_buried_at_the_same_moment_leave_one_row(postgres_url):

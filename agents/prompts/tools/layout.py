@@ -53,10 +53,18 @@ _PHRASES = {
 }
 
 
+_LANGUAGES = {"en": "English", "fr": "French", "de": "German", "es": "Spanish", "it": "Italian"}
+
+
 def language_for(text: str) -> str:
     """Return the language of our words for a text: its own where we have it, else English."""
     likely = likely_language(text)
     return likely if likely in _PHRASES else "en"
+
+
+def spoken_in(text: str) -> str:
+    """Return how a model is told in which language to write about a text."""
+    return _LANGUAGES.get(likely_language(text) or "", "the language of what is between the tags")
 
 
 def phrases_for(text: str) -> Phrases:

@@ -9,7 +9,16 @@ from msgspec import Meta, Raw, Struct
 
 from agents.fence import UNSEEN
 from agents.prompts.tools.asking import Unusable
-from agents.prompts.tools.variables import MOST_VARIABLES, Variable, key, same, seems_long, upper_snake, words_of
+from agents.prompts.tools.variables import (
+    MOST_VARIABLES,
+    Variable,
+    is_long,
+    key,
+    same,
+    seems_long,
+    upper_snake,
+    words_of,
+)
 
 MOST_STEPS = 7
 MOST_RULES = 5
@@ -19,7 +28,7 @@ LONGEST = 600  # characters of one step or rule; ours ask for far less
 LONGEST_ABOUT = 120
 MOST_SAID = 40  # of anything in one answer; what is more than we use is left aside
 
-_TEXTS = b'{"type":"array","maxItems":%d,"items":{"type":"string","maxLength":300}}'
+_TEXTS = b'{"type":"array","minItems":%d,"maxItems":%d,"items":{"type":"string","maxLength":300}}'
 _SCHEMA = (
     b'{"type":"object","additionalProperties":false,"required":'
     b'["opening","variables","steps","rules","judges","answer"],"properties":{'
@@ -27,7 +36,7 @@ _SCHEMA = (
     b'"variables":{"type":"array","maxItems":%d,"items":{"type":"object","additionalProperties":false,'
     b'"required":["name","about","long"],"properties":{"name":{"type":"string","maxLength":40},'
     b'"about":{"type":"string","maxLength":80},"long":{"type":"boolean"}}}},'
-    b'"steps":' + _TEXTS % 5 + b',"rules":' + _TEXTS % 4 + b',"judges":{"type":"boolean"},'
+    b'"steps":' + _TEXTS % (2, 5) + b',"rules":' + _TEXTS % (1, 4) + b',"judges":{"type":"boolean"},'
     b'"answer":{"type":"string","maxLength":200}}}'
 )
 _MARK = re.compile(r"^(?:[-*•]|\(?\d{1,2}[.):])\s+")
@@ -68,6 +77,11 @@ class Outline(Struct, frozen=True):
     rules: tuple[str, ...]
     judges: bool
     answer: str
+
+    @property
+    def text(self) -> str:
+        """All its words, to tell their language by."""
+        return " ".join((self.opening, *self.steps, *self.rules, self.answer))
 
 
 class _Said(Struct, frozen=True):
@@ -130,7 +144,7 @@ def outline_within(text: str, names: Sequence[str]) -> Outline:
     for each in said.variables:
         name = next((name for name in names if key(name) == key(each.name)), None)
         if name is not None:
-            known[name] = Variable(name, each.about, each.long or seems_long(name))
+            known[name] = Variable(name, each.about, is_long(name, told=each.long))
     return _cleaned(said, known.values())
 
 
@@ -149,9 +163,9 @@ def _put(found: dict[str, Variable], variable: Variable) -> None:
     twin = next((name for name in found if key(name) == key(variable.name)), None)
     if twin is not None:
         about = variable.about if found[twin].about == words_of(twin) else found[twin].about
-        found[twin] = Variable(twin, about, found[twin].long or variable.long)
+        found[twin] = Variable(twin, about, is_long(twin, told=found[twin].long or variable.long))
     elif variable.name and len(found) < MOST_VARIABLES:
-        found[variable.name] = Variable(variable.name, variable.about, variable.long or seems_long(variable.name))
+        found[variable.name] = Variable(variable.name, variable.about, is_long(variable.name, told=variable.long))
 
 
 def _cleaned(said: _Said, variables: Iterable[Variable]) -> Outline:

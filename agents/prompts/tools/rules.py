@@ -21,7 +21,7 @@ _ROLE = re.compile(r"(?:an?|une?)\s+[^\W\d]", re.IGNORECASE)
 # What asks for a verdict, in the words of tasks.
 _JUDGES = re.compile(
     r"\b(?:assess|choose|classif|compare|decide|detect|diagnos|evaluat|grade|judge|moderat|priorit|rank|rate|score"
-    r"|triage|verify|choisi|class(?:er|e[rz]?\b)|compare|décide|détecte|évalue|juge|modér|note[rz]?\b|tri(?:er|e[rz]?\b)"
+    r"|triage|verify|choisi|class(?:er|e[rz]?\b)|compare|décide|détecte|évalue|juge|modér|attribue|note[rz]\b|tri(?:er|e[rz]?\b)"
     r"|vérifie)",
     re.IGNORECASE,
 )
@@ -84,7 +84,7 @@ def built(task: str) -> Made:
         variables=variables,
         steps=fixed.steps,
         rules=fixed.rules,
-        judges=_JUDGES.search(task) is not None,
+        judges=asks_for_verdict(task),
         answer="",
     )
     return replace(laid_out(outline, phrases_for(task)), warnings=(RULE_BASED,))
@@ -99,10 +99,10 @@ def rebuilt(messages: Sequence[Message], system: str | None, feedback: str | Non
         variables=(),
         steps=fixed.steps,
         rules=(*((without_placeholders(feedback),) if feedback and feedback.strip() else ()), *fixed.rules),
-        judges=_JUDGES.search(source.text) is not None,
+        judges=asks_for_verdict(source.text),
         answer="",
     )
-    return replace(laid_around(source, outline), warnings=(RULE_BASED,))
+    return replace(laid_around(source, outline, phrases_for(source.text)), warnings=(RULE_BASED,))
 
 
 def taken_out(messages: Sequence[Message], system: str | None) -> Templatized:
@@ -115,6 +115,11 @@ def taken_out(messages: Sequence[Message], system: str | None) -> Templatized:
     texts = [system or "", *(message.content for message in messages)]
     pairs = [pair for text in texts for pair in likely_values(text)]
     return replace(slots.taken_out(messages, system, pairs), warnings=(RULE_BASED,))
+
+
+def asks_for_verdict(task: str) -> bool:
+    """Whether a task asks for a verdict, a class, a score or a choice, by its words."""
+    return _JUDGES.search(task) is not None
 
 
 def without_placeholders(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Self
 from msgspec import Struct
 
 from agents.messages import Message
-from agents.prompts.tools.layout import ended, phrases_for, said_in_order
+from agents.prompts.tools.layout import Phrases, ended, said_in_order
 from agents.prompts.tools.outline import Outline
 from agents.prompts.tools.values import likely_values
 from agents.prompts.tools.variables import key, placeholders
@@ -51,12 +51,11 @@ class Source(Struct, frozen=True):
         return all(detail in made or detail in feedback for detail in details)
 
 
-def laid_around(source: Source, outline: Outline) -> Made:
+def laid_around(source: Source, outline: Outline, phrases: Phrases) -> Made:
     """Return a prompt with all that it said word for word, each placeholder between tags, in the order of an outline.
 
     The outline's own variables are left aside.
     """
-    phrases = phrases_for(source.text)
     text = f"{phrases.kept}\n{in_tags(source.text)}" if outline.opening else in_tags(source.text)
     parts = [*([outline.opening] if outline.opening else []), text, *([phrases.data] if source.names else [])]
     return ended([*parts, *said_in_order(outline, phrases)], outline, phrases, source.prefill)

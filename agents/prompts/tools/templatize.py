@@ -31,8 +31,8 @@ A value is what this one use is about: names, dates, numbers, languages, address
 the model how to work is no value, nor is anything in double braces.
 Answer with one JSON object alone: {"values":[{"name":"…","value":"…"}]}, at most eight:
 - "name": what the value is, in capitals and underscores;
-- "value": the value alone, copied character for character from the prompt. Of a value that is longer than ten words give
-  the first five words, then " … ", then its last five words.
+- "value": the value alone, copied character for character from the prompt. Of a value that is longer than ten
+  words give the first five words, then " … ", then its last five words.
 If the prompt has no such value, answer {"values":[]}."""
 _EXAMPLES: tuple[tuple[str, list[tuple[str, str]]], ...] = (
     (
@@ -40,8 +40,10 @@ _EXAMPLES: tuple[tuple[str, list[tuple[str, str]]], ...] = (
         [("RECIPIENT_NAME", "Agnes"), ("AGE", "70"), ("DAY", "Friday")],
     ),
     (
-        "Tu es relecteur. Corrige les fautes de ce texte : Les chat dort sur le canapé depuis ce matin, et personne "
-        "n'ose les réveillé avant midi. Réponds en français.",
+        (
+            "Tu es relecteur. Corrige les fautes de ce texte : Les chat dort sur le canapé depuis ce matin, et "
+            "personne n'ose les réveillé avant midi. Réponds en français."
+        ),
         [("TEXTE", "Les chat dort sur le … les réveillé avant midi."), ("LANGUE", "français")],
     ),
 )

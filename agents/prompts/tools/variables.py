@@ -43,7 +43,13 @@ _ARTICLE = re.compile(
 )
 _INNER = re.compile(r"(?:['\u2019]s\b)|\b(?:of|the|an?|de|des|du|la|le|les|une?)\b|\b[dl]['\u2019]", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z0-9]+")
-# Of several sentences, as a rule.
+# Of a few words, or of several sentences, as a rule.
+_SHORT_NAMES = (
+    "AGE AMOUNT AUDIENCE BUDGET CITY CODE_POSTAL COMPANY COULEUR COUNT COUNTRY DATE DUREE DURATION ENTREPRISE FORMAT "
+    "ID KEYWORD LANGUAGE LANGUE LENGTH LEVEL LIEU LONGUEUR METIER MONTANT NAME NIVEAU NOM NOMBRE NUMBER NUMERO PAYS "
+    "PLACE PRICE PRIX PUBLIC ROLE STYLE SUBJECT SUJET THEME TITLE TITRE TON TONE TOPIC URL VILLE"
+)
+_SHORT = frozenset(_SHORT_NAMES.split())
 _LONG_NAMES = (
     "ARTICLE ARTICLES BODY CODE COMMENT COMMENTS CONTENT CONTENU CONTRACT CONTRAT CONVERSATION CV DATA DESCRIPTION "
     "DIFF DOCUMENT DOCUMENTS DONNEES EMAIL EMAILS ESSAY EXTRAIT FAQ HISTORIQUE HISTORY LETTER LETTRE LOG LOGS MAIL "
@@ -80,7 +86,13 @@ def words_of(name: str) -> str:
 
 def seems_long(name: str) -> bool:
     """Whether what has this name is a text of several sentences, as a rule."""
-    return not _LONG.isdisjoint(upper_snake(name).split("_"))
+    return is_long(name, told=False)
+
+
+def is_long(name: str, *, told: bool) -> bool:
+    """Whether what has this name may be a text of several sentences: by its name, else as is told."""
+    words = upper_snake(name).split("_")
+    return not _LONG.isdisjoint(words) or (told and _SHORT.isdisjoint(words))
 
 
 def placeholders(texts: Iterable[str]) -> tuple[str, ...]:

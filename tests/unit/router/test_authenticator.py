@@ -18,9 +18,9 @@ from router.errors import Refused
 from router.settings import Settings
 from router.tenancy import Tenancy, tenancy_of, tokens_of
 from storage.errors import StorageDown
-from storage.migrations import upgrade
 from storage.script import Database, Query, Script
 from storage.sqlite import Sqlite
+from tests.heads import file_at_head
 
 PLAIN = NewKey(kind="project", project_id="proj-default", name="k")
 ADDRESS = "192.0.2.1"
@@ -69,8 +69,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def counted(tmp_path: Path) -> Counted:
-    upgrade(f"sqlite:///{tmp_path}/router.db")
-    return Counted(Sqlite(tmp_path / "router.db"))
+    return Counted(Sqlite(file_at_head(tmp_path / "router.db")))
 
 
 @pytest.fixture
