@@ -35,6 +35,8 @@ from router.routes import (
     project_keys,
     projects,
     prompt_keys,
+    prompt_runs,
+    prompt_samples,
     prompt_versions,
     prompts,
     reports,
@@ -70,6 +72,8 @@ KNOWN_ROUTES = (
     *prompt_keys.ROUTES,
     *prompts.ROUTES,
     *prompt_versions.ROUTES,
+    *prompt_runs.ROUTES,
+    *prompt_samples.ROUTES,
 )
 ADMIN_ROUTES = (
     *admin_keys.ROUTES,

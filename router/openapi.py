@@ -147,6 +147,7 @@ FORMS: dict[str, dict[str, Any]] = {
         },
     },
 }
+CREDENTIALS: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}]
 STREAMED = ("/completion", "/transcription/meeting")
 
 
@@ -169,11 +170,14 @@ def document(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
     """Return the OpenAPI document of these routes and the raw ones, as JSON."""
     bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
     key = SecurityScheme(type="apiKey", name="x-api-key", security_scheme_in="header")
+    pair = SecurityScheme(
+        type="http", scheme="basic", description="Any public key, and a key of ours as the secret one"
+    )
     config = OpenAPIConfig(
         title=TITLE,
         version=VERSION,
-        components=Components(security_schemes={"bearer": bearer, "key": key}),
-        security=[{"bearer": []}, {"key": []}],
+        components=Components(security_schemes={"bearer": bearer, "key": key, "pair": pair}),
+        security=CREDENTIALS,
         create_examples=False,
     )
     handlers = [*routes, *RAW_ROUTES]
@@ -203,6 +207,8 @@ def _say_what_the_framework_cannot(document: dict[str, Any], routes: tuple[HTTPR
             shown = PARAMETER.sub("}", path)
             for method in route.http_methods:
                 _describe(paths[shown][method.lower()], route, refusals[family_of(path)], bodies)
+                if family_of(path) is F5:
+                    paths[shown][method.lower()]["security"] = [{"pair": []}, *CREDENTIALS]
 
 
 def _describe(

@@ -25,10 +25,12 @@ from accounts.projects import Projects
 from agents.counting import Counter
 from agents.prompts.prompts import Prompts
 from agents.prompts.publishing import Publications
+from agents.prompts.samples import Samples
 from agents.prompts.shelf import Shelf
 from agents.providers.models import Models
 from metering.ledger import Ledger
 from metering.meter import Books, Meter
+from metering.prompt_runs import PromptRuns
 from metering.reports import Reports
 from metering.tokens import Tokens
 from pricing_tables.loader import load_rates
@@ -244,6 +246,8 @@ def state_of(house: House, opened: Opened) -> dict[str, object]:
         "project_choice": project_choice_of(house, opened),
         "documents": opened.holdings,
         "prompts": opened.prompts,
+        "prompt_runs": PromptRuns(database),
+        "samples": Samples(database),
         "prompt_desk": prompt_desk_of(house, opened),
         "idempotency": opened.idempotency,
         "service_accounts": tenancy.service_accounts,

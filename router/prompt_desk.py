@@ -1,5 +1,6 @@
 """What every run of a prompt meets, whichever route takes it: version, model, limits, and its line in the book."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -111,8 +112,7 @@ class PromptDesk(Struct, frozen=True, kw_only=True):
 
         """
         *history, last = runnable.template.filled(variables)
-        choice = self._choice(runnable.model)
-        check_scopes(principal, (choice.asked.name, choice.shown), runnable.agent, SURFACE, F2)
+        choice = self.choice_for(principal, runnable)
         task = Task(
             message=last.content,
             role=last.role,
@@ -124,6 +124,18 @@ class PromptDesk(Struct, frozen=True, kw_only=True):
             project_id=principal.project_id,
         )
         return Asked(runnable, choice, task, principal)
+
+    def choice_for(self, principal: Principal, runnable: Runnable) -> Choice:
+        """Return who answers for a version.
+
+        Raises:
+            Refused: `forbidden`: the key may not use the model, the agent or prompts at all; `run_failed`: the
+                version's model is not there.
+
+        """
+        choice = self._choice(runnable.model)
+        check_scopes(principal, (choice.asked.name, choice.shown), runnable.agent, SURFACE, F2)
+        return choice
 
     async def let_in(self, asked: Asked, meter: Meter, route: str, keeper: Keeper | None = None) -> Order:
         """Let a run in: limits and budgets, then its line in the book, which says which version it is of.
@@ -153,15 +165,23 @@ class PromptDesk(Struct, frozen=True, kw_only=True):
         pipeline = PIPELINES[runnable.agent]
         return Order(asked.task, pipeline, framing, self.models(meter, hold), hold, keeper, self.within_s)
 
-    async def run(self, asked: Asked, route: str) -> Ran:
-        """Run for somebody who does not wait on a route of the run's own, on a meter of its own, to its end.
+    def meter(self) -> Meter:
+        """Return the meter of a run without a route."""
+        return Meter(self.books, new_request_id())
+
+    async def run(self, asked: Asked, route: str, meter: Meter) -> Ran:
+        """Run for somebody who does not wait on a route of the run's own, to its end.
+
+        Args:
+            asked: The run.
+            route: As the ledger names it.
+            meter: Of this run alone; it has a receipt where the run was let in, however it ends.
 
         Raises:
             AccountError, AgentError, StorageError: As a run with a route of its own; what was used is in the book.
             Refused: `run_timeout`.
 
         """
-        meter = Meter(self.books, new_request_id())
         # A graceful stop waits for what is in here.
         self.books.served.add(meter)
         try:
@@ -169,6 +189,10 @@ class PromptDesk(Struct, frozen=True, kw_only=True):
             try:
                 output = await text_of(order)
                 return Ran(output, await meter.settle("ok"))
+            except CancelledError:
+                # Whoever wanted it is gone.
+                await settle_without_answer(meter, "client_gone")
+                raise
             finally:
                 await settle_without_answer(meter, "error")
                 await order.end(meter)

@@ -64,6 +64,14 @@ def difference(before: Version, after: Version) -> Difference:
     return Difference(messages, list(_settings(_told(before), _told(after))))
 
 
+def unified(before: str, after: str) -> str:
+    """Return the lines that differ between two texts, in the unified format without names of files.
+
+    As `difference`, it may take a second of a processor.
+    """
+    return _Comparison().unified(before.split("\n"), after.split("\n"))
+
+
 def _message(
     comparison: "_Comparison", before: tuple[int | None, Message | None], after: tuple[int | None, Message | None]
 ) -> MessageDiff:

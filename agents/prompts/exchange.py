@@ -1,7 +1,7 @@
 """Prompts taken into a folder and out of it: the version in production goes out, what differs comes in as a draft."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from accounts.pages import MOST_ROWS
 from agents.prompts.drafts import checked_draft
-from agents.prompts.errors import PromptError, PromptUnknown
+from agents.prompts.errors import PromptError, PromptInvalid, PromptUnknown
 from agents.prompts.folder import FileWrong, Sheet, sheet_of, written
 from agents.prompts.names import (
     checked_category,
@@ -29,14 +29,15 @@ class Outcome(Struct, frozen=True):
 
     Attributes:
         path: Its file within the folder; None where there is none.
-        done: For a file, whether its bytes changed; for a prompt, whether it got a version, and if it was promoted.
+        done: For a file, whether its bytes changed; for a prompt, what was done last: `updated` says that its words or
+            labels changed, and no version came.
 
     """
 
     path: str | None
     name: str
     version: int | None
-    done: Literal["written", "unchanged", "without version", "gone", "created", "draft added", "promoted"]
+    done: Literal["written", "unchanged", "without version", "gone", "created", "draft added", "updated", "promoted"]
 
 
 class Incoming(Struct, frozen=True):
@@ -123,11 +124,16 @@ def _paths_for(folder: Path, everything: list[StoredPrompt], old: dict[str, str]
     return paths
 
 
-def incoming(folder: Path) -> list[Incoming]:
+def incoming(folder: Path, knows: Callable[[str], bool]) -> list[Incoming]:
     """Return every prompt of a folder, checked.
+
+    Args:
+        folder: Where the files are, however deep.
+        knows: Whether there is a model of a name.
 
     Raises:
         FolderWrong: Something is wrong in it; each problem names the file and the field.
+        OSError: It cannot be read.
 
     """
     if not folder.is_dir():
@@ -136,7 +142,7 @@ def incoming(folder: Path) -> list[Incoming]:
     checked: dict[str, Incoming] = {}
     for path, sheet in sheets.items():
         try:
-            found = _checked(path, sheet)
+            found = _checked(path, sheet, knows)
         except PromptError as wrong:
             problems.append(f"{told(path)}: {wrong.param}: {wrong.detail}")
             continue
@@ -148,8 +154,10 @@ def incoming(folder: Path) -> list[Incoming]:
     return list(checked.values())
 
 
-def _checked(path: str, sheet: Sheet) -> Incoming:
+def _checked(path: str, sheet: Sheet, knows: Callable[[str], bool]) -> Incoming:
     front = sheet.front
+    if front.model is not None and not knows(front.model):
+        raise PromptInvalid(f"'{front.model}' is no model of this gateway; GET /models lists them", param="model")
     prompt = NewPrompt(
         name=checked_name(front.name),
         description=checked_description(front.description),
@@ -187,23 +195,27 @@ async def _taken_in(prompts: Prompts, project_id: str, file: Incoming, author: s
         _, version = await prompts.create_with(project_id, file.prompt, file.draft, author, file.labels)
         done = "created"
     else:
-        await _describe(prompts, project_id, prompt, file.prompt)
-        version, done = await _meant(prompts, project_id, prompt, file.draft), "unchanged"
+        done = "updated" if await _describe(prompts, project_id, prompt, file.prompt) else "unchanged"
+        version = await _meant(prompts, project_id, prompt, file.draft)
         if version is None:
             version = await prompts.add(project_id, name, file.draft, author, file.labels)
             done = "draft added"
         elif not set(file.labels) <= set(version.labels):
-            await prompts.relabel(project_id, name, version.number, [*version.labels, *file.labels])
+            version = await prompts.relabel(project_id, name, version.number, [*version.labels, *file.labels])
+            done = "updated"
     if promote and version.state != "PRODUCTION":
         await prompts.promote(project_id, name, version.number, author)
         done = "promoted"
     return Outcome(file.path, name, version.number, done)
 
 
-async def _describe(prompts: Prompts, project_id: str, prompt: StoredPrompt, said: NewPrompt) -> None:
-    if (prompt.description, prompt.category, prompt.tags) != (said.description, said.category, said.tags):
-        change = PromptChange(description=said.description, category=said.category, tags=said.tags)
-        await prompts.change(project_id, prompt.name, change)
+async def _describe(prompts: Prompts, project_id: str, prompt: StoredPrompt, said: NewPrompt) -> bool:
+    """Change what is said of a prompt if it is not what the file says; whether it was not."""
+    if (prompt.description, prompt.category, prompt.tags) == (said.description, said.category, said.tags):
+        return False
+    change = PromptChange(description=said.description, category=said.category, tags=said.tags)
+    await prompts.change(project_id, prompt.name, change)
+    return True
 
 
 async def _meant(prompts: Prompts, project_id: str, prompt: StoredPrompt, draft: Draft) -> Version | None:

@@ -1,8 +1,9 @@
 """Prompts made, read, changed, promoted and removed; each answer comes when it is in force in every process."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from msgspec import UNSET
 
@@ -84,6 +85,10 @@ class Prompts:
     async def find(self, project_id: str, name: str) -> StoredPrompt:
         """Return a prompt."""
         return await self._database.read(lambda: store.found(project_id, name))
+
+    async def names(self, project_id: str, ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of those of these prompts that are there, by id."""
+        return await self._database.read(partial(store.names, project_id, tuple(ids)))
 
     async def page(
         self,

@@ -1,5 +1,6 @@
 """The SQL of prompts: each is in a project once by its name."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from accounts.pages import Page
 from agents.prompts.errors import PromptTaken, PromptUnknown
 from agents.prompts.names import can_be_found, folded, spelled
 from agents.prompts.prompt import LONGEST_NAME, NewPrompt, StoredPrompt
-from storage.script import Query, Script
+from storage.script import Query, Script, places
 from storage.statement import Row
 
 _COLUMNS = "id, project_id, name, description, category, tags, created_at, updated_at"
@@ -74,6 +75,13 @@ def found_or_none(project_id: str, name: str) -> Script[StoredPrompt | None]:
         return None
     rows = yield Query(f"{_SELECT} WHERE project_id = ? AND name = ?", (project_id, plain))
     return _prompt(rows[0]) if rows else None
+
+
+def names(project_id: str, ids: Sequence[str]) -> Script[dict[str, str]]:
+    """Return the names of those of these prompts that are in the project, by id."""
+    sql = f"SELECT id, name FROM prompts WHERE project_id = ? AND id IN ({places(len(ids))})"  # noqa: S608 - placeholders
+    rows = yield Query(sql, (project_id, *ids))
+    return dict(rows)
 
 
 def locked(project_id: str, name: str) -> Script[Locked]:

@@ -1,6 +1,5 @@
 """`GET /usage`: a project's own figures, which agree with its receipts to the digit (C-8)."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -13,7 +12,9 @@ from metering.question import EVER, FOREVER, Question
 from metering.reports import Reports
 from router.auth import Principal
 from router.errors import Refused
+from router.families import F1
 from router.framing import answers, as_json
+from router.moments import moment_in
 
 
 class Totals(Struct, frozen=True, kw_only=True):
@@ -48,8 +49,8 @@ async def usage(
     `model` takes one asked model alone, `key` the requests of one key of the project by its id, or `mine`.
     """
     question = Question(
-        start=_moment(start, "from") or EVER,
-        end=_moment(end, "to") or FOREVER,
+        start=moment_in(start, "from", F1) or EVER,
+        end=moment_in(end, "to", F1) or FOREVER,
         amounts=("cost_eur", "emissions_kg"),
         projects=(request.user.project_id,),
         models=None if model is None else (model,),
@@ -76,16 +77,3 @@ def _own(caller: Principal) -> str:
     if caller.key_id is None:
         raise Refused("invalid_request", "« mine » demande une clé ; ce jeton n'en a pas", param="key", source="query")
     return caller.key_id
-
-
-def _moment(text: str | None, name: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        # A plus that was not escaped arrives as a blank.
-        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        moment = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
-        return min(max(moment, EVER), FOREVER)
-    except (ValueError, OverflowError) as cause:
-        reason = f"« {name} » doit être une date ISO 8601"
-        raise Refused("invalid_request", reason, param=name, source="query") from cause

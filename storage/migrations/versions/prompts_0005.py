@@ -75,13 +75,12 @@ def _runs() -> None:
     op.add_column("ledger", sa.Column("prompt_id", sa.Text))
     op.add_column("ledger", sa.Column("prompt_version", _INTEGER))
     of_prompts = sa.text("prompt_id IS NOT NULL")
-    op.create_index(
-        "ledger_by_prompt",
-        "ledger",
-        ["prompt_id", "prompt_version", "opened_at"],
-        sqlite_where=of_prompts,
-        postgresql_where=of_prompts,
-    )
+    # A prompt's runs are read newest first and summed over a time, of all its versions at once; a project's are listed.
+    for name, columns in (
+        ("ledger_by_prompt", ["prompt_id", "opened_at", "prompt_version"]),
+        ("ledger_by_prompted_project", ["project_id", "opened_at"]),
+    ):
+        op.create_index(name, "ledger", columns, sqlite_where=of_prompts, postgresql_where=of_prompts)
 
 
 def _key(name: str) -> sa.Column[str]:
