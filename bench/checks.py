@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from payload import VARIANTS, answer, question
+from payload import BEFORE, PROMPT, VARIANTS, answer, question
 
 TEXTS = [answer(v).text for v in range(VARIANTS)]
 TOKENS = [answer(v).total_tokens for v in range(VARIANTS)]
@@ -46,6 +46,22 @@ class Piece(msgspec.Struct):
     metadata: msgspec.Raw
 
 
+class Ran(msgspec.Struct):
+    """The answer of a run of a kept prompt."""
+
+    output: str
+    metadata: Receipt
+
+
+class RanPiece(msgspec.Struct):
+    """One stream event of a run; the last one has the whole output and the receipt."""
+
+    done: bool
+    delta: str = ""
+    output: str = ""
+    metadata: msgspec.Raw = msgspec.Raw(b"null")
+
+
 class Message(msgspec.Struct, frozen=True):
     """The words of an OpenAI answer, or of one piece of it."""
 
@@ -68,6 +84,8 @@ class Chat(msgspec.Struct):
 
 COMPLETION = msgspec.json.Decoder(Completion)
 PIECE = msgspec.json.Decoder(Piece)
+RAN = msgspec.json.Decoder(Ran)
+RAN_PIECE = msgspec.json.Decoder(RanPiece)
 RECEIPT = msgspec.json.Decoder(Receipt)
 CHAT = msgspec.json.Decoder(Chat)
 
@@ -94,6 +112,35 @@ def completion_stream(body: bytearray, variant: int) -> None:
     if not last.done or any(piece.done for piece in pieces):
         raise Wrong("not exactly the last event is done")
     _same_text("".join([piece.content for piece in pieces]), variant)
+    _paid(RECEIPT.decode(last.metadata), variant)
+
+
+def talk_request(model: str, variant: int, *, stream: bool) -> bytes:
+    """Return the body of a request to `/completion` with two turns before the question."""
+    asked = {"message": question(variant), "model": model, "agent": "V2", "stream": stream}
+    return msgspec.json.encode({**asked, "conversation_history": BEFORE})
+
+
+def run_request(model: str, variant: int, *, stream: bool) -> bytes:
+    """Return the body of a run of the kept prompt that says the same."""
+    del model
+    return msgspec.json.encode({"promptName": PROMPT, "variables": {"question": question(variant)}, "stream": stream})
+
+
+def run_whole(body: bytearray, variant: int) -> None:
+    """Check the answer of a run."""
+    found = RAN.decode(body)
+    _same_text(found.output, variant)
+    _paid(found.metadata, variant)
+
+
+def run_stream(body: bytearray, variant: int) -> None:
+    """Check the stream of a run: its deltas, and the whole answer in the last event."""
+    *pieces, last = RAN_PIECE.decode_lines(_events(body))
+    if not last.done or any(piece.done for piece in pieces):
+        raise Wrong("not exactly the last event is done")
+    _same_text("".join([piece.delta for piece in pieces]), variant)
+    _same_text(last.output, variant)
     _paid(RECEIPT.decode(last.metadata), variant)
 
 
@@ -160,5 +207,7 @@ class Shape:
 
 SHAPES = {
     "completion": Shape(completion_request, completion_whole, completion_stream),
+    "talk": Shape(talk_request, completion_whole, completion_stream),
+    "run": Shape(run_request, run_whole, run_stream),
     "chat": Shape(chat_request, chat_whole, chat_stream),
 }

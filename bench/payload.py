@@ -60,6 +60,13 @@ def question(variant: int) -> str:
     return f"{MARK}{variant:02d} : " + "résume ce relevé de consommation en trois phrases, puis chiffre-le. " * 15
 
 
+BEFORE = (
+    {"role": "user", "content": "Bonjour, de quoi parle ce relevé ?"},
+    {"role": "assistant", "content": "De mars."},
+)
+PROMPT = "bench"  # the name of a kept prompt that says the same: these turns, then the question, a variable of it
+
+
 def chat_whole(given: Answer, model: str) -> bytes:
     """Return `given` as an OpenAI chat completion, about 2.3 KB."""
     message = {"role": "assistant", "content": given.text, "refusal": None, "annotations": []}

@@ -45,6 +45,7 @@ class _FactorTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _FACTORS = read_toml(Path(__file__).with_name("factors.toml"), _FactorTable).factor
+_NOTHING = Decimal(0)
 _KG = {factor.name: factor.value for factor in _FACTORS}
 
 
@@ -61,6 +62,9 @@ def equivalences(kg: Decimal | None, water_l: Decimal | None) -> Equivalences:
     """
     if kg is None:
         return Equivalences(water_l, None, None, None)
+    if not kg:
+        # Nothing divided keeps the exponents of its divisors, as 0E+8.
+        return Equivalences(water_l, _NOTHING, _NOTHING, _NOTHING)
     return Equivalences(
         water_l,
         _SHOWN.divide(kg, _KG["car_km"]),

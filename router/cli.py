@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from cyclopts import App
 
 from metering.ledger_reader import LedgerLine
-from router.commands import alerts, budgets, database, keys, limits, projects, usage
+from router.commands import alerts, budgets, database, keys, limits, projects, prompts, usage
 from router.process import refuse, settings_of_process
 from router.settings import SettingsWrong
 from storage.script import Database
@@ -19,7 +19,7 @@ app = App(
     help="Routeur IA: an LLM router gateway that puts a price and a footprint on every answer.",
     version="1.0.0",
 )
-for group in (keys, projects, budgets, limits, usage, alerts, database):
+for group in (keys, projects, prompts, budgets, limits, usage, alerts, database):
     app.command(group.app)
 
 

@@ -24,6 +24,7 @@ class Front:
         self.application = application
         self._metered: dict[str, Metered] = {}
         self._patterns: list[tuple[str, re.Pattern[str], Metered]] = []
+        self._posts: dict[str, Metered] = {}
         self._sockets: dict[str, Socket] = {}
 
     def mount(self, path: str, metered: Metered) -> None:
@@ -38,6 +39,10 @@ class Front:
         head = pattern.partition("{")[0]
         self._patterns.append((head, re.compile(COMPONENT.sub("[^/]+", pattern)), metered))
 
+    def mount_post(self, path: str, metered: Metered) -> None:
+        """Serve POSTs of `path` by itself from now on; its other methods are those of a route with a part in braces."""
+        self._posts[path] = metered
+
     def mount_socket(self, path: str, socket: Socket) -> None:
         """Serve the WebSockets of `path` from now on; those of any other path are refused."""
         self._sockets[path] = socket
@@ -51,13 +56,15 @@ class Front:
             return self._sockets.get(scope["path"], _refuse_socket)(scope, receive, send)
         if scope["type"] == "http":
             keep_slashes(scope)
-            metered = self._matching(scope["path"])
+            metered = self._matching(scope["method"], scope["path"])
             if metered is not None:
                 return metered(scope, receive, send)
         framework: Any = self.application
         return framework(scope, receive, send)
 
-    def _matching(self, path: str) -> Metered | None:
+    def _matching(self, method: str, path: str) -> Metered | None:
+        if method == "POST" and path in self._posts:
+            return self._posts[path]
         for head, pattern, metered in self._patterns:
             if path.startswith(head) and pattern.fullmatch(path):
                 return metered

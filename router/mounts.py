@@ -20,7 +20,8 @@ from router.replays import Replays
 from router.routes import completion, meeting, prompt_tools, run, transcription
 from router.routes.completion import Completion
 from router.routes.meeting import Meeting
-from router.routes.prompt_tools import PromptTool
+from router.routes.prompt_generation import ROUTE as GENERATION
+from router.routes.prompt_generation import generation_of
 from router.routes.transcription import Transcription
 from router.tool_desk import ToolDesk
 from router.wiring import House
@@ -31,11 +32,13 @@ def mount(front: Front, house: House, opened: Opened) -> None:
     front.mount(completion.ROUTE, Metered(completion_of(house, opened), opened.books))
     for route, served in ((transcription.ROUTE, Transcription), (meeting.ROUTE, Meeting)):
         front.mount(route, Metered(served(audio_desk_of(house, opened, route)), opened.books))
+    for route in prompt_tools.TOOLS:
+        front.mount(route, Metered(prompt_tools.tool_of(tool_desk_of(house, opened, route), route), opened.books))
+    generation = generation_of(tool_desk_of(house, opened, GENERATION), opened.prompts, house.menu)
+    front.mount_post(GENERATION, Metered(generation, opened.books))
     desk = prompt_desk_of(house, opened)
     front.mount(run.ROUTE, Metered(run.run_of(desk, opened.idempotency), opened.books))
     front.mount_pattern(run.TRIAL, Metered(run.trial_of(desk, opened.idempotency), opened.books))
-    for route in prompt_tools.TOOLS:
-        front.mount(route, Metered(PromptTool(tool_desk_of(house, opened, route), route), opened.books))
     front.mount_socket(wire.ROUTE, socket_of(house, opened))
 
 

@@ -34,6 +34,7 @@ from router.minuted import MeetingAnswer
 from router.requests import CompletionRequest
 from router.routes.meeting import USUAL_S
 from router.routes.transcription import MOST_S, TranscriptionAnswer
+from router.tool_twins import TWINS
 
 TITLE = "CAPL Routeur IA API"
 VERSION = "1.0.0"
@@ -110,7 +111,7 @@ async def meet(language: FromQuery[str | None] = None) -> MeetingAnswer:
 
 
 # The routes that are served beside the framework, with the forms of those that take one.
-RAW_ROUTES = (complete, hear, meet)
+RAW_ROUTES = (complete, hear, meet, *TWINS)
 LANGUAGE = {"type": "string", "description": "ISO 639-1; detected where neither form nor query says it"}
 FORMS: dict[str, dict[str, Any]] = {
     "/transcription": {
@@ -146,6 +147,7 @@ FORMS: dict[str, dict[str, Any]] = {
         },
     },
 }
+CREDENTIALS: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}]
 STREAMED = ("/completion", "/transcription/meeting")
 
 
@@ -168,17 +170,20 @@ def document(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
     """Return the OpenAPI document of these routes and the raw ones, as JSON."""
     bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
     key = SecurityScheme(type="apiKey", name="x-api-key", security_scheme_in="header")
+    pair = SecurityScheme(
+        type="http", scheme="basic", description="Any public key, and a key of ours as the secret one"
+    )
     config = OpenAPIConfig(
         title=TITLE,
         version=VERSION,
-        components=Components(security_schemes={"bearer": bearer, "key": key}),
-        security=[{"bearer": []}, {"key": []}],
+        components=Components(security_schemes={"bearer": bearer, "key": key, "pair": pair}),
+        security=CREDENTIALS,
         create_examples=False,
     )
     handlers = [*routes, *RAW_ROUTES]
     twin = Litestar(route_handlers=handlers, openapi_config=config, logging_config=None, plugins=[ExactNumbers()])
     schema = twin.openapi_schema.to_schema()
-    _say_what_the_framework_cannot(schema, routes)
+    _say_what_the_framework_cannot(schema, (*routes, *TWINS))
     return msgspec.json.format(msgspec.json.encode(schema), indent=2)
 
 
@@ -202,6 +207,8 @@ def _say_what_the_framework_cannot(document: dict[str, Any], routes: tuple[HTTPR
             shown = PARAMETER.sub("}", path)
             for method in route.http_methods:
                 _describe(paths[shown][method.lower()], route, refusals[family_of(path)], bodies)
+                if family_of(path) is F5:
+                    paths[shown][method.lower()]["security"] = [{"pair": []}, *CREDENTIALS]
 
 
 def _describe(

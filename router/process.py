@@ -67,6 +67,7 @@ async def closing_of(database: Database) -> AsyncGenerator[Database]:
 
 def _on(opening: AbstractAsyncContextManager[Database], work: Callable[[Database], Awaitable[T]]) -> T:
     from accounts.errors import AccountError  # noqa: PLC0415 - `--help` must be quick
+    from agents.prompts.errors import PromptError  # noqa: PLC0415 - same reason
     from storage.errors import StorageError  # noqa: PLC0415 - same reason
 
     async def run() -> T:
@@ -77,6 +78,8 @@ def _on(opening: AbstractAsyncContextManager[Database], work: Callable[[Database
         return asyncio.run(run())
     except AccountError as refusal:
         refuse([str(refusal)])
+    except PromptError as refusal:
+        refuse(refusal.detail.splitlines() or [(type(refusal).__doc__ or "").partition("\n")[0]])
     except StorageError as down:
         refuse([f"ROUTER_DATABASE_URL: the books cannot be reached: {down}"])
 

@@ -1,8 +1,8 @@
 """Prompts and versions as their management shows them, and what it takes for new ones (3.3)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -25,11 +25,14 @@ from agents.prompts.prompt import (
     Version,
 )
 from agents.prompts.template import compiled
+from router.aside import aside
 from router.decoding import LONGEST_ECHO
 from router.menu import Menu
 
 MOST_MESSAGES = 1_000
+LONG_TEXT = 20_000  # characters whose variables are not looked for on the loop
 
+T = TypeVar("T")
 Said = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 
 
@@ -236,6 +239,12 @@ def version_row(prompt: StoredPrompt, version: Version) -> VersionRow:
 def version_answer(prompt: StoredPrompt, version: Version) -> VersionAnswer:
     """Return a version by itself."""
     return VersionAnswer(**_of_version(prompt, version))
+
+
+async def shown(view: Callable[[], T], *versions: Version | None) -> T:
+    """Return a view of versions, made beside the loop when they are long: braces by the megabyte take a while."""
+    messages = [message for version in versions if version is not None for message in version.content.messages]
+    return await aside(view) if sum(len(each.content) for each in messages) > LONG_TEXT else view()
 
 
 def promotion_row(promotion: Promotion) -> PromotionRow:

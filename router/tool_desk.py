@@ -1,6 +1,6 @@
 """What requests of the prompt tools meet: who may use them, which model they ask, limits and budgets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ from metering.ledger import Admission
 from metering.meter import Meter
 from metering.middleware import Scope
 from metering.prometheus import Metrics
+from metering.receipt import Receipt
 from router.auth import Authenticator, Principal
 from router.errors import Refused
 from router.families import Family
@@ -25,6 +26,13 @@ from router.turnstile import Turnstile
 AGENT = PERMISSION = "prompt_tools"
 
 
+Check = Callable[[], Awaitable[None]]
+
+
+async def unchecked() -> None:
+    """Refuse nothing."""
+
+
 class Order(Struct, frozen=True):
     """A request that was let in; without `reach` the rules do the work."""
 
@@ -35,6 +43,13 @@ class Order(Struct, frozen=True):
     async def end(self, meter: Meter) -> None:
         """Give back what was not used, and let a next try run where there was no answer."""
         await give_back(self.hold, self.keeper, meter)
+
+
+class Job(Struct, frozen=True):
+    """What a request was let in with, and its work, which returns what makes the answer of the receipt."""
+
+    order: Order
+    work: Callable[[Reach | None, Meter], Awaitable[Callable[[Receipt], bytes]]]
 
 
 class ToolDesk(Struct, frozen=True, kw_only=True):
@@ -78,11 +93,29 @@ class ToolDesk(Struct, frozen=True, kw_only=True):
             raise lacks(PERMISSION, family)
 
     async def take(
-        self, principal: Principal, texts: Sequence[str], *, scope: Scope, body: bytes, meter: Meter, route: str
+        self,
+        principal: Principal,
+        texts: Sequence[str],
+        *,
+        scope: Scope,
+        body: bytes,
+        meter: Meter,
+        route: str,
+        check: Check = unchecked,
     ) -> Order | Stored:
         """Let a request in that is known to be right, or return the answer that it had before.
 
+        Args:
+            principal: Who calls.
+            texts: All that a model is to read of it.
+            scope: Of the request.
+            body: As it was sent.
+            meter: Of the request.
+            route: As the ledger names it.
+            check: Refuses a request that cannot be served now, unless it was before.
+
         Raises:
+            Exception: As `check` says.
             AccountError: A limit or budget refuses it, or its Idempotency-Key cannot be used so.
             StorageDown: Nobody can tell now, or the book cannot take it.
 
@@ -91,6 +124,7 @@ class ToolDesk(Struct, frozen=True, kw_only=True):
         if isinstance(keeper, Stored):
             return keeper
         try:
+            await check()
             hold = await self._let_in(principal, texts, meter, route)
         except BaseException:
             if keeper is not None:

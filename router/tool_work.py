@@ -1,5 +1,6 @@
 """What the prompt tools are asked, and the work on it: by a model that is given, by the rules without one (5.6)."""
 
+from asyncio import to_thread
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ from router.vendor_prompts import (
     TargetModel,
     TemplateAnswer,
     ToolAnswer,
-    Turn,
+    ToolTurn,
     check_length,
     check_task,
     flat,
@@ -42,7 +43,7 @@ class Reach(Struct, frozen=True):
 class Reply(Struct, frozen=True):
     """What a tool answers, before its receipt; `values` are those that were taken out, None of the other tools."""
 
-    messages: tuple[Turn, ...]
+    messages: tuple[ToolTurn, ...]
     warnings: tuple[str, ...]
     system: str = ""
     values: dict[str, str] | None = None
@@ -114,7 +115,7 @@ class ImproveRequest(Struct, frozen=True):
         ]
         system, feedback = self.system or None, self.feedback or None
         if reach is None:
-            return _replied(rules.rebuilt(messages, system, feedback))
+            return _replied(await to_thread(rules.rebuilt, messages, system, feedback))
         return _replied(await improve(messages, system, feedback, reach.model, reach.models))
 
 
@@ -139,7 +140,7 @@ class TemplatizeRequest(Struct, frozen=True):
         blocks = [Message(turn.role, text) for turn, held in zip(self.messages, texts, strict=True) for text in held]
         system = self.system or None
         if reach is None:
-            taken = rules.taken_out(blocks, system)
+            taken = await to_thread(rules.taken_out, blocks, system)
         else:
             taken = await templatize(blocks, system, reach.model, reach.models)
         return Reply(_regrouped(taken, self.messages, texts), taken.warnings, taken.system or "", taken.values)
@@ -147,13 +148,16 @@ class TemplatizeRequest(Struct, frozen=True):
 
 async def generated(task: str, reach: Reach | None) -> Made:
     """Return a prompt for a task; see `agents.prompts.tools.generate`."""
-    return rules.built(task) if reach is None else await generate(task, reach.model, reach.models)
+    if reach is None:
+        # Texts may be long, and everybody else waits for the thread of the loop.
+        return await to_thread(rules.built, task)
+    return await generate(task, reach.model, reach.models)
 
 
 def _replied(made: Made) -> Reply:
     return Reply(turns_of(made.messages), made.warnings)
 
 
-def _regrouped(taken: Templatized, turns: Sequence[SentTurn], texts: Sequence[Sequence[str]]) -> tuple[Turn, ...]:
+def _regrouped(taken: Templatized, turns: Sequence[SentTurn], texts: Sequence[Sequence[str]]) -> tuple[ToolTurn, ...]:
     blocks = iter([message.content for message in taken.messages])
     return tuple([turn_of(turn.role, islice(blocks, len(held))) for turn, held in zip(turns, texts, strict=True)])

@@ -39,7 +39,7 @@ class TextBlock(Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Turn(Struct, frozen=True):
+class ToolTurn(Struct, frozen=True):
     """One turn of the prompt that is answered."""
 
     role: str
@@ -56,7 +56,7 @@ class CallUsage(Struct, frozen=True):
 class ToolAnswer(Struct, frozen=True, kw_only=True):
     """A prompt that was made: `usage` has one element for each call of a model, `metering` is the receipt."""
 
-    messages: tuple[Turn, ...]
+    messages: tuple[ToolTurn, ...]
     system: str
     usage: tuple[CallUsage, ...]
     metering: Receipt
@@ -68,12 +68,12 @@ class TemplateAnswer(ToolAnswer, frozen=True, kw_only=True):
     variable_values: dict[str, str]
 
 
-def turn_of(role: str, texts: Iterable[str]) -> Turn:
+def turn_of(role: str, texts: Iterable[str]) -> ToolTurn:
     """Return a turn as it is answered."""
-    return Turn(role, tuple([TextBlock(text=text) for text in texts]))
+    return ToolTurn(role, tuple([TextBlock(text=text) for text in texts]))
 
 
-def turns_of(messages: Iterable[Message]) -> tuple[Turn, ...]:
+def turns_of(messages: Iterable[Message]) -> tuple[ToolTurn, ...]:
     """Return messages as they are answered, each in one block."""
     return tuple([turn_of(message.role, (message.content,)) for message in messages])
 

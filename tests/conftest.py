@@ -1,5 +1,7 @@
 """Fixtures: one fake vendor and one gateway for the whole run, others on demand."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,8 +11,14 @@ from tests.gateway import OLD_SECRET, SECRET, Client, Gateway, environment, vend
 from tests.servers import PostgresServer, ValkeyServer
 from tests.upstream import MISTRAL_KEY, Upstream
 
+MEMORY = Path("/dev/shm")
+ENOUGH = 4 << 30
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH:
+        # Thousands of databases are written and thrown away: what they keep must survive a process, not the power.
+        os.environ["TMPDIR"] = str(MEMORY)
     config.addinivalue_line("markers", "prove: takes long; runs in `make prove` (pytest -m prove) only")
 
 
@@ -46,6 +54,15 @@ def postgres(_postgres: PostgresServer) -> PostgresServer:
 def postgres_url(postgres: PostgresServer) -> Iterator[str]:
     """An empty database of that PostgreSQL."""
     url = postgres.fresh()
+    yield url
+    postgres.start()
+    postgres.drop(url)
+
+
+@pytest.fixture
+def postgres_url_at_head(postgres: PostgresServer) -> Iterator[str]:
+    """A database at head of that PostgreSQL."""
+    url = postgres.at_head()
     yield url
     postgres.start()
     postgres.drop(url)

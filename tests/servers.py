@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from uuid import uuid4
 
+from storage.migrations import upgrade
 from tests.gateway import free_port
 
 _NOBODY = 65534
@@ -89,6 +90,7 @@ class PostgresServer(Server):
 
     def __init__(self) -> None:
         super().__init__("postgres")
+        self._head: str | None = None
         self._bin = self._installed() / "pginstall18" / "bin"
         self._data = self.folder / "data"
         password = self.folder / "password"
@@ -110,6 +112,8 @@ class PostgresServer(Server):
         return [
             *(self._bin / "postgres", "-D", self._data, "-p", str(self.port), "-h", "127.0.0.1", "-k", self.folder),
             *("-c", "max_connections=200", "-c", "shared_buffers=32MB"),
+            # The power does not fail here: a server that is killed finds what the system has of its files.
+            *("-c", "fsync=off", "-c", "full_page_writes=off"),
         ]
 
     def serves(self) -> bool:
@@ -123,6 +127,15 @@ class PostgresServer(Server):
         """Make an empty database and return its URL."""
         name = f"test_{uuid4().hex}"
         self.psql(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def at_head(self) -> str:
+        """Make a database at head and return its URL; one is migrated, the others are copies of it."""
+        if self._head is None:
+            self._head = self.fresh()
+            upgrade(self._head)
+        name = f"test_{uuid4().hex}"
+        self.psql(f"CREATE DATABASE {name} TEMPLATE {self._head.rpartition('/')[2]}")
         return self.url(name)
 
     def drop(self, url: str) -> None:

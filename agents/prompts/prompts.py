@@ -174,9 +174,10 @@ class Prompts:
 
     async def add(self, project_id: str, name: str, draft: Draft, author: str, labels: Sequence[str] = ()) -> Version:
         """Make a draft, under a number that no version of the prompt had before; its labels leave other versions."""
-        held, moment = checked_draft(draft), self._now()
-        worn = checked_labels(labels)
-        return await self._change(project_id, name, lambda prompt: _labelled(prompt, held, author, worn, moment))
+        held, worn = checked_draft(draft), checked_labels(labels)
+        return await self._change(
+            project_id, name, lambda prompt, moment: _labelled(prompt, held, author, worn, moment)
+        )
 
     async def edit(self, project_id: str, name: str, number: int, draft: Draft) -> Version:
         """Write a draft anew.
@@ -185,8 +186,10 @@ class Prompts:
             VersionFixed: It is no draft any more.
 
         """
-        held, moment = checked_draft(draft), self._now()
-        return await self._change(project_id, name, lambda prompt: versions_store.edited(prompt, number, held, moment))
+        held = checked_draft(draft)
+        return await self._change(
+            project_id, name, lambda prompt, moment: versions_store.edited(prompt, number, held, moment)
+        )
 
     async def remove(self, project_id: str, name: str, number: int) -> None:
         """Delete a draft.
@@ -195,20 +198,19 @@ class Prompts:
             VersionFixed: It is no draft any more.
 
         """
-        moment = self._now()
-        await self._change(project_id, name, lambda prompt: versions_store.removed(prompt, number, moment))
+        await self._change(project_id, name, lambda prompt, moment: versions_store.removed(prompt, number, moment))
 
     async def promote(self, project_id: str, name: str, number: int, author: str) -> Version:
         """Put a version in production and archive the one that is there; for the one that is there, nothing changes."""
-        moment = self._now()
         return await self._change(
-            project_id, name, lambda prompt: promotions_store.promoted(prompt, number, author, moment)
+            project_id, name, lambda prompt, moment: promotions_store.promoted(prompt, number, author, moment)
         )
 
     async def archive(self, project_id: str, name: str, number: int) -> Version:
         """Archive a version; where it is the one in production, the prompt is out of service after."""
-        moment = self._now()
-        return await self._change(project_id, name, lambda prompt: promotions_store.archived(prompt, number, moment))
+        return await self._change(
+            project_id, name, lambda prompt, moment: promotions_store.archived(prompt, number, moment)
+        )
 
     async def rollback(self, project_id: str, name: str, author: str) -> Version:
         """Put the version in production that was there before; each further call goes one step further back.
@@ -219,14 +221,15 @@ class Prompts:
             PromptInvalid: There is nothing to go back to; nor is there behind a promotion that replaced none.
 
         """
-        moment = self._now()
-        return await self._change(project_id, name, lambda prompt: promotions_store.rolled_back(prompt, author, moment))
+        return await self._change(
+            project_id, name, lambda prompt, moment: promotions_store.rolled_back(prompt, author, moment)
+        )
 
     async def relabel(self, project_id: str, name: str, number: int, labels: Sequence[str]) -> Version:
         """Put exactly these labels on a version; one that lies on another version moves."""
-        plain, moment = checked_labels(labels), self._now()
+        plain = checked_labels(labels)
         return await self._change(
-            project_id, name, lambda prompt: versions_store.relabelled(prompt, number, plain, moment)
+            project_id, name, lambda prompt, moment: versions_store.relabelled(prompt, number, plain, moment)
         )
 
     async def promotions(self, project_id: str, name: str) -> list[Promotion]:
@@ -238,10 +241,11 @@ class Prompts:
 
         return await self._database.read(script)
 
-    async def _change(self, project_id: str, name: str, step: Callable[[Locked], Script[T]]) -> T:
+    async def _change(self, project_id: str, name: str, step: Callable[[Locked, str], Script[T]]) -> T:
         def script() -> Script[T]:
             prompt = yield from store.locked(project_id, name)
-            result = yield from step(prompt)
+            # Behind the lock, so that what happens later is said to be later.
+            result = yield from step(prompt, self._now())
             yield CHANGED
             return result
 

@@ -63,10 +63,11 @@ class Publications:
         name, held = checked_name(new.name), checked_draft(new.draft)
         tags = None if new.tags is None else checked_tags(new.tags)
         labels, promotes = _split(new.labels)
-        moment = self._now()
 
         def script() -> Script[Told]:
-            prompt = yield from _opened(project_id, NewPrompt(name=name, tags=tags or ()), moment)
+            prompt = yield from _opened(project_id, NewPrompt(name=name, tags=tags or ()), self._now())
+            # Behind the lock, so that what happens later is said to be later.
+            moment = self._now()
             old = yield from store.found(project_id, name)
             yield from _check_type(prompt, old, held.content)
             if tags is not None and tags != old.tags:
@@ -92,10 +93,11 @@ class Publications:
             PromptInvalid: A label is not as it must be, or `latest`, and the version is not.
 
         """
-        (free, promotes), moment = _split(labels), self._now()
+        free, promotes = _split(labels)
 
         def script() -> Script[Told]:
             prompt = yield from store.locked(project_id, name)
+            moment = self._now()
             version = yield from versions_store.numbered(prompt.id, prompt.name, number)
             stored = yield from store.found(project_id, name)
             if LATEST in map(label_meant, labels) and number != stored.latest:
@@ -117,13 +119,12 @@ class Publications:
             PromptInvalid: It is no draft any more.
 
         """
-        moment = self._now()
 
         def script() -> Script[None]:
             prompt = yield from store.locked(project_id, name)
             version = yield from versions_store.version_of(prompt.id, prompt.name, which)
             try:
-                yield from versions_store.removed(prompt, version.number, moment)
+                yield from versions_store.removed(prompt, version.number, self._now())
             except VersionFixed as cause:
                 # No conflict, which Langfuse's clients would try again: it stays as it is.
                 raise PromptInvalid(cause.detail, param="version") from cause

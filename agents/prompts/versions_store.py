@@ -45,7 +45,8 @@ def all_of(prompt_id: str) -> Script[list[Version]]:
 def page_of(prompt_id: str, before: int | None, limit: int) -> Script[Page[Version]]:
     """Return some versions of a prompt, the newest first; `before` is a number that they are below."""
     select = f"{_SELECT} AND version < ? ORDER BY version DESC LIMIT ?"
-    rows = yield Query(select, (prompt_id, _LARGEST if before is None else before, limit + 1))
+    below = _LARGEST if before is None else max(0, min(before, _LARGEST))
+    rows = yield Query(select, (prompt_id, below, limit + 1))
     return Page((yield from _with_all_labels(prompt_id, rows[:limit])), has_more=len(rows) > limit)
 
 

@@ -130,10 +130,10 @@ def _moment(request: Request[Principal, Any, Any], name: str) -> datetime | None
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as cause:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as cause:
         told = f"'{name}' must be a time as ISO 8601 writes it"
         raise Refused("invalid_request", told, param=name, source="query") from cause
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 ROUTES = (list_prompts, read_prompt, create_prompt, label_version, delete_prompt, list_own_project)

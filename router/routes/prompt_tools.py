@@ -1,21 +1,23 @@
 """`POST /v1/experimental/{generate,improve,templatize}_prompt`: the prompt tools as Anthropic offers them (5.1-5.4)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 
 import msgspec
-from msgspec import Struct
 
 from accounts.idempotency.store import Stored
 from metering.meter import Meter
 from metering.middleware import Receive, Scope, Send
+from metering.prometheus import Metrics
 from metering.receipt import Receipt
 from router.decoding import decode, read_body, require_json
 from router.errors import Refused
 from router.families import F4
 from router.framing import as_json
+from router.manners import Manner
 from router.metered import admitted, caller_of, end_unforeseen, require_post, write_whole
-from router.tool_desk import Order, ToolDesk
-from router.tool_work import Asked, GenerateRequest, ImproveRequest, TemplatizeRequest
+from router.tool_desk import Job, ToolDesk
+from router.tool_work import Asked, GenerateRequest, ImproveRequest, Reach, TemplatizeRequest
 from router.words import ENGLISH
 from router.writer import Writer
 
@@ -24,6 +26,7 @@ BETA = "prompt-tools-2025-04-02"
 # The vendor takes 32 MB (5.4). The longest prompt that is taken here has fewer bytes than this, however it is escaped,
 # so whatever is larger is told so before it is read.
 MOST_BODY_BYTES = 4_000_000
+Admit = Callable[[Scope, Receive, Meter], Awaitable[Job | Stored]]
 TOOLS: Mapping[str, type[GenerateRequest] | type[ImproveRequest] | type[TemplatizeRequest]] = {
     f"{PATH}/generate_prompt": GenerateRequest,
     f"{PATH}/improve_prompt": ImproveRequest,
@@ -31,30 +34,26 @@ TOOLS: Mapping[str, type[GenerateRequest] | type[ImproveRequest] | type[Templati
 }
 
 
-class Job(Struct, frozen=True):
-    """What a request wants, and what it was let in with."""
-
-    asked: Asked
-    order: Order
-
-
 class PromptTool:
     """The ASGI application behind one of the tools.
 
     Args:
-        desk: What each request meets.
-        route: Which tool.
+        metrics: Where answered requests are counted.
+        route: As the ledger names it.
+        admit: Returns what a request wants and was let in with, or the answer that it had before.
+        manner: How it refuses; None for that of the path's family.
 
     """
 
-    def __init__(self, desk: ToolDesk, route: str) -> None:
-        self._desk = desk
+    def __init__(self, metrics: Metrics, route: str, admit: Admit, manner: Manner | None = None) -> None:
+        self._metrics = metrics
         self._route = route
-        self._decoder: msgspec.json.Decoder[Asked] = msgspec.json.Decoder(TOOLS[route])
+        self._admit = admit
+        self._manner = manner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, meter: Meter) -> None:
         """Serve one request."""
-        writer = Writer(send, meter, self._desk.metrics, self._route, scope)
+        writer = Writer(send, meter, self._metrics, self._route, scope, self._manner)
         try:
             await self._serve(scope, receive, writer, meter)
         except Exception as error:  # noqa: BLE001 - the last boundary: an unforeseen error must not leak either
@@ -66,11 +65,34 @@ class PromptTool:
             return
         writer.holds(job.order.hold)
         try:
-            await write_whole(_body(job, meter), job.order.keeper, scope, writer, meter)
+            await write_whole(job.work(job.order.reach, meter), job.order.keeper, scope, writer, meter)
         finally:
             await job.order.end(meter)
 
-    async def _admit(self, scope: Scope, receive: Receive, meter: Meter) -> Job | Stored:
+
+class VendorEdge:
+    """How requests come in that have the vendor's shapes.
+
+    Args:
+        desk: What each of them meets.
+        route: Which tool.
+
+    """
+
+    def __init__(self, desk: ToolDesk, route: str) -> None:
+        self._desk = desk
+        self._route = route
+        self._decoder: msgspec.json.Decoder[Asked] = msgspec.json.Decoder(TOOLS[route])
+
+    async def admit(self, scope: Scope, receive: Receive, meter: Meter) -> Job | Stored:
+        """Return what a request wants and was let in with, or the answer that it had before.
+
+        Raises:
+            Refused: It is not as it must be, or may not be made.
+            AccountError, StorageDown: As `ToolDesk.take` says.
+            ClientGone: Nobody waits for it.
+
+        """
         require_post(scope)
         headers = scope["headers"]
         principal = await caller_of(self._desk.authenticator, scope)
@@ -82,14 +104,19 @@ class PromptTool:
         asked = decode(self._decoder, body, ENGLISH)
         texts = asked.texts()
         order = await self._desk.take(principal, texts, scope=scope, body=body, meter=meter, route=self._route)
-        return order if isinstance(order, Stored) else Job(asked, order)
+        return order if isinstance(order, Stored) else Job(order, partial(_body, asked))
 
 
-async def _body(job: Job, meter: Meter) -> Callable[[Receipt], bytes]:
-    reply = await job.asked.reply(job.order.reach)
+async def _body(asked: Asked, reach: Reach | None, meter: Meter) -> Callable[[Receipt], bytes]:
+    reply = await asked.reply(reach)
     for warning in reply.warnings:
         meter.warn(warning)
     return lambda receipt: as_json(reply.answer(receipt))
+
+
+def tool_of(desk: ToolDesk, route: str) -> PromptTool:
+    """Return the application behind one of the vendor's tools."""
+    return PromptTool(desk.metrics, route, VendorEdge(desk, route).admit)
 
 
 def require_beta(headers: Iterable[tuple[bytes, bytes]]) -> None:

@@ -1,5 +1,6 @@
 """`/api/v1/prompts/{name}/versions`: drafts made, edited and deleted; versions read, labelled, promoted, archived."""
 
+from functools import partial
 from typing import Any
 
 from litestar import Request, Response, delete, get, post, put
@@ -19,7 +20,9 @@ from router.prompt_views import (
     VersionAnswer,
     VersionList,
     VersionRequest,
+    VersionRow,
     draft_of,
+    shown,
     version_answer,
     version_row,
 )
@@ -39,7 +42,11 @@ async def list_versions(request: Request[Principal, Any, Any], name: FromPath[st
         raise PromptInvalid("'after' must be the number of a version", param="after")
     before, limit = None if after is None else int(after), page_limit(request, MOST_ROWS, MOST_ROWS)
     prompt, page = await desk.prompts.versions_page(desk.project_id, name_in(name), before=before, limit=limit)
-    return VersionList([version_row(prompt, version) for version in page.rows], page.has_more)
+
+    def rows() -> list[VersionRow]:
+        return [version_row(prompt, version) for version in page.rows]
+
+    return VersionList(await shown(rows, *page.rows), page.has_more)
 
 
 @post(PATH, status_code=200, tags=TAGS, opt={"body": VersionRequest})
@@ -59,7 +66,8 @@ async def find_version(
     """Return a version; with its ETag in `If-None-Match` the answer is 304 until anything of it changes."""
     desk = await desk_of(request)
     which = Which(version=numbered(version, name))
-    return with_etag(request, version_answer(*await desk.prompts.loaded(desk.project_id, name_in(name), which)))
+    found = await desk.prompts.loaded(desk.project_id, name_in(name), which)
+    return with_etag(request, await shown(partial(version_answer, *found), found[1]))
 
 
 @put(NUMBERED, tags=TAGS, opt={"body": DraftRequest})
@@ -109,7 +117,8 @@ async def label_version(
 
 
 async def _told(desk: Desk, name: str, version: Version) -> VersionAnswer:
-    return version_answer(await desk.prompts.find(desk.project_id, name_in(name)), version)
+    prompt = await desk.prompts.find(desk.project_id, name_in(name))
+    return await shown(partial(version_answer, prompt, version), version)
 
 
 ROUTES = (

@@ -1,6 +1,6 @@
 """`/api/v1/prompts`: prompts listed, made, read, changed, deleted, rolled back and compared (3.3)."""
 
-import asyncio
+from functools import partial
 from typing import Any
 
 from litestar import Request, Response, delete, get, patch, post
@@ -10,6 +10,7 @@ from accounts.pages import MOST_ROWS, USUAL_ROWS
 from agents.prompts.diff import difference
 from agents.prompts.errors import PromptInvalid, PromptUnknown
 from agents.prompts.prompt import LATEST, PRODUCTION, Config, StoredPrompt, Version, Which
+from router.aside import aside
 from router.auth import Principal
 from router.bodies import page_limit, sent
 from router.etags import with_etag
@@ -31,12 +32,10 @@ from router.prompt_views import (
     promotion_row,
     prompt_answer,
     prompt_row,
+    shown,
     version_answer,
 )
 from router.routes.prompt_keys import Done
-
-# One at a time in a process: comparing takes a processor, and whoever waits takes none.
-_comparing = asyncio.Semaphore(1)
 
 
 @get(PATH, tags=TAGS)
@@ -70,7 +69,7 @@ async def create_prompt(request: Request[Principal, Any, Any]) -> PromptAnswer:
         raise PromptInvalid("'config', 'note' and 'labels' are those of a version: send a 'template'", param="template")
     else:
         prompt = await desk.prompts.create(desk.project_id, new, desk.author)
-    return prompt_answer(prompt, version)
+    return await _answered(prompt, version)
 
 
 @get(NAMED, tags=TAGS, responses=answers(PromptAnswer))
@@ -80,7 +79,7 @@ async def find_prompt(request: Request[Principal, Any, Any], name: FromPath[str]
     Keep the answer and its ETag: with the ETag in `If-None-Match` the answer is 304 until anything changes.
     """
     desk = await desk_of(request)
-    return with_etag(request, prompt_answer(*await _found(desk, name_in(name), meant(request))))
+    return with_etag(request, await _answered(*await _found(desk, name_in(name), meant(request))))
 
 
 async def _found(desk: Desk, name: str, which: Which) -> tuple[StoredPrompt, Version | None]:
@@ -93,13 +92,17 @@ async def _found(desk: Desk, name: str, which: Which) -> tuple[StoredPrompt, Ver
     return await desk.prompts.find(desk.project_id, name), None
 
 
+async def _answered(prompt: StoredPrompt, version: Version | None) -> PromptAnswer:
+    return await shown(partial(prompt_answer, prompt, version), version)
+
+
 @patch(NAMED, tags=TAGS, opt={"body": PromptPatch})
 async def change_prompt(request: Request[Principal, Any, Any], name: FromPath[str]) -> PromptAnswer:
     """Change the name, description, category or tags of a prompt; under another name it keeps its versions."""
     desk = await desk_of(request)
     change = change_of(await sent(request, PromptPatch, MOST_BYTES))
     prompt = await desk.prompts.change(desk.project_id, name_in(name), change)
-    return prompt_answer(*await _found(desk, prompt.name, Which()))
+    return await _answered(*await _found(desk, prompt.name, Which()))
 
 
 @delete(NAMED, status_code=200, tags=TAGS)
@@ -115,7 +118,8 @@ async def roll_back(request: Request[Principal, Any, Any], name: FromPath[str]) 
     """Put the version in production that was there before; each further call goes one step further back."""
     desk = await desk_of(request)
     version = await desk.prompts.rollback(desk.project_id, name_in(name), desk.author)
-    return version_answer(await desk.prompts.find(desk.project_id, name_in(name)), version)
+    prompt = await desk.prompts.find(desk.project_id, name_in(name))
+    return await shown(partial(version_answer, prompt, version), version)
 
 
 @get(f"{NAMED}/promotions", tags=TAGS)
@@ -132,8 +136,7 @@ async def compare_versions(request: Request[Principal, Any, Any], name: FromPath
     desk, plain = await desk_of(request), name_in(name)
     asked = (request.query_params.get("from", PRODUCTION), request.query_params.get("to", LATEST))
     earlier, later = [await desk.prompts.version(desk.project_id, plain, either(text)) for text in asked]
-    async with _comparing:
-        told = await asyncio.to_thread(difference, earlier, later)
+    told = await aside(partial(difference, earlier, later))
     return DiffAnswer(earlier=earlier.number, later=later.number, messages=told.messages, config=told.settings)
 
 

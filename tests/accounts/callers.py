@@ -89,9 +89,9 @@ ROWS: dict[str, Row] = {
     # A key uses the prompts of its own project, and there are none of the name.
     f"GET {LANGFUSE}": OWN,
     f"POST {LANGFUSE}": Row(201, 201, 401, 401),
-    f"GET {LANGFUSE}/{{name}}": Row(404, 404, 401, 401),
-    f"DELETE {LANGFUSE}/{{name}}": Row(404, 404, 401, 401),
-    f"PATCH {LANGFUSE}/{{name}}/versions/{{version}}": Row(404, 404, 401, 401),
+    f"GET {LANGFUSE}/{{name}}": ABSENT,
+    f"DELETE {LANGFUSE}/{{name}}": ABSENT,
+    f"PATCH {LANGFUSE}/{{name}}/versions/{{version}}": ABSENT,
     "GET /api/public/projects": OWN,
     f"GET {PROMPTS}": OWN,
     f"POST {PROMPTS}": OWN,

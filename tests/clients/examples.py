@@ -1,4 +1,4 @@
-"""The seed's examples as programs: sections of seed.md with the gateway's own address, and what runs them."""
+"""The seed's examples as programs: sections of the pages here with the gateway's own address, and what runs them."""
 
 import re
 import subprocess
@@ -10,7 +10,8 @@ from tests.gateway import Gateway
 
 HERE = Path(__file__).parent
 SECTION = re.compile(r"^## (?P<title>.+?)\n\n```\w+\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-EXAMPLES = {found["title"]: found["code"] for found in SECTION.finditer((HERE / "seed.md").read_text())}
+PAGES = ("seed.md", "seed_prompts.md")
+EXAMPLES = {found["title"]: found["code"] for page in PAGES for found in SECTION.finditer((HERE / page).read_text())}
 RunTypeScript = Callable[[str], subprocess.CompletedProcess[str]]
 
 

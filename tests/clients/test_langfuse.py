@@ -14,6 +14,7 @@ from agents.prompts.prompt import Content
 from agents.prompts.template import compiled
 from tests.gateway import Gateway
 from tests.http.accounts import Administrator, admin_key
+from tests.upstream import Upstream
 
 TEXT = "Bonjour {{nom}},\n\nBienvenue chez {{ service }} ! {{7*7}} {% raw %} { x } }} {{nom}}"
 CHAT = [
@@ -212,6 +213,22 @@ def test_token_may_be_the_secret_of_a_pair(client_with: Callable[[str], Langfuse
 
     assert client.auth_check()
     assert [each.id for each in client.api.projects.get().data] == ["proj-default"]
+
+
+def test_run_takes_what_of_the_config_is_about_runs(
+    langfuse: Langfuse, administrator: Administrator, project: str, upstream: Upstream
+) -> None:
+    langfuse.create_prompt(name="À courir", prompt="{{question}}", labels=["production"], config=CONFIG)
+    question = upstream.expect()
+
+    ran = administrator.caller(project).call(
+        "POST", "/api/v1/run", {"promptName": "À courir", "variables": {"question": question}}
+    )
+
+    assert (ran.status_code, ran.json()["promptVersion"], ran.json()["model"]) == (200, 1, "gpt-4o")
+    sent = upstream.seen(question)[0].body
+    assert (sent["temperature"], sent["max_tokens"]) == (0.2, 50)
+    assert "schema" not in sent
 
 
 def test_prompts_of_another_project_are_not_there(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.migrations import upgrade
+from tests.heads import file_at_head
 from tests.servers import PostgresServer
 
 
@@ -23,19 +23,20 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield request.getfixturevalue("postgres_url")
 
 
-@pytest.fixture
-def url(empty_url: str) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database at head."""
-    upgrade(empty_url)
-    return empty_url
+    if request.param == "sqlite":
+        yield f"sqlite:///{file_at_head(tmp_path / 'router.db')}"
+    else:
+        yield request.getfixturevalue("postgres_url_at_head")
 
 
 @pytest.fixture(scope="session")
 def _shared_urls(_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     _postgres.start()
-    urls = {"sqlite": f"sqlite:///{tmp_path_factory.mktemp('shared')}/router.db", "postgresql": _postgres.fresh()}
-    for url in urls.values():
-        upgrade(url)
+    path = file_at_head(tmp_path_factory.mktemp("shared") / "router.db")
+    urls = {"sqlite": f"sqlite:///{path}", "postgresql": _postgres.at_head()}
     yield urls
     _postgres.start()
     _postgres.drop(urls["postgresql"])
@@ -43,7 +44,7 @@ def _shared_urls(_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shared_url(request: pytest.FixtureRequest, _shared_urls: dict[str, str]) -> str:
-    """The URL of a database at head that tests share: each keeps to a project of its own, which costs no migration."""
+    """The URL of a database at head that tests share: each keeps to a project of its own."""
     if request.param == "postgresql":
         request.getfixturevalue("postgres")
     return _shared_urls[request.param]

@@ -38,6 +38,7 @@ async def test_fifty_promotions_at_once_leave_one_in_production(shared_url):
     assert [each.number for each in told] == list(range(len(told), 0, -1))
     # Each took the place of the one before it: none was lost between two that passed each other.
     assert [each.replaced for each in told] == [*(each.version for each in told[1:]), None]
+    assert [each.at for each in told] == sorted((each.at for each in told), reverse=True)
 
 
 async def test_who_reads_while_versions_are_promoted_gets_one_whole(shared_url):

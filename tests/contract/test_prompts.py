@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from accounts.revision import Revision
 from agents.messages import Message
-from agents.prompts.errors import PromptInvalid, PromptTaken, PromptUnknown, VersionFixed
+from agents.prompts.errors import PromptInvalid, PromptTaken, PromptUnknown
 from agents.prompts.prompt import Config, Content, Draft, NewPrompt, PromptChange, Which
 from agents.prompts.prompts import Prompts
 from tests.contract.databases import asking, opened
-from tests.contract.prompts_parts import NAME, kept, saying, text_of, with_versions
+from tests.contract.prompts_parts import NAME, kept, saying, with_versions
 
 pytestmark = pytest.mark.anyio
 DECOMPOSED = "De\u0301jà"
@@ -130,50 +130,6 @@ async def test_a_list_is_narrowed_by_category_tag_and_words(shared_url, asked, f
         assert [prompt.name for prompt in (await prompts.page(**asked)).rows] == found
 
 
-async def test_numbers_are_given_once_even_to_many_at_once(shared_url):
-    async with with_versions(shared_url, 2) as prompts:
-        await prompts.remove(NAME, 2)
-        added = await asyncio.gather(*(prompts.add(NAME, saying("x"), "bob") for _ in range(12)))
-        await prompts.remove(NAME, 14)
-        last = await prompts.add(NAME, saying("y"), "bob")
-
-        assert sorted(version.number for version in added) == list(range(3, 15))
-        assert last.number == 15
-        assert list(await prompts.states()) == [15, *range(13, 2, -1), 1]
-
-
-async def test_only_a_draft_is_edited_or_removed(shared_url):
-    async with with_versions(shared_url, 3) as prompts:
-        edited = await prompts.edit(NAME, 1, saying("anew", model="gpt-4o"))
-        await prompts.promote(NAME, 1, "ana")
-        await prompts.archive(NAME, 2)
-        for number, state in ((1, "PRODUCTION"), (2, "ARCHIVED")):
-            with pytest.raises(VersionFixed, match=f"Version {number} of '{NAME}' is {state}"):
-                await prompts.edit(NAME, number, saying("never"))
-            with pytest.raises(VersionFixed):
-                await prompts.remove(NAME, number)
-        kept_text = text_of(await prompts.version(NAME, Which(version=1)))
-
-    assert (text_of(edited), edited.config.model, edited.updated_at > edited.created_at) == ("anew", "gpt-4o", True)
-    assert kept_text == "anew"
-
-
-async def test_labels_move_from_version_to_version(shared_url):
-    async with with_versions(shared_url, 3) as prompts:
-        await prompts.relabel(NAME, 1, ["staging", "b", "a"])
-        moved = await prompts.relabel(NAME, 2, ["STAGING", "staging", "staging"])
-        labels = {version.number: version.labels for version in await prompts.versions(NAME)}
-        await prompts.remove(NAME, 2)
-
-        assert moved.labels == ("STAGING", "staging")
-        assert labels == {3: (), 2: ("STAGING", "staging"), 1: ("a", "b")}
-        assert (await prompts.version(NAME, Which(label="a"))).number == 1
-        assert (await prompts.version(NAME, Which(label="latest"))).number == 3
-        with pytest.raises(PromptUnknown, match="labelled 'staging'"):
-            await prompts.version(NAME, Which(label="staging"))
-        assert (await prompts.relabel(NAME, 1, [])).labels == ()
-
-
 @pytest.mark.parametrize(
     ("name", "which", "text"),
     [
@@ -198,18 +154,6 @@ async def test_who_asks_for_what_is_not_there_is_told_what(shared_url, name, whi
             await prompts.loaded(name, which)
 
     assert raised.value.detail == text
-
-
-async def test_a_number_and_a_label_together_are_refused(shared_url):
-    async with with_versions(shared_url, 1) as prompts:
-        with pytest.raises(PromptInvalid, match="not both"):
-            await prompts.version(NAME, Which(version=1, label="latest"))
-
-
-async def test_latest_of_a_prompt_without_versions_is_unknown(shared_url):
-    async with with_versions(shared_url, 0) as prompts:
-        with pytest.raises(PromptUnknown, match="has no version"):
-            await prompts.version(NAME, Which(label="latest"))
 
 
 async def test_nobody_reaches_the_prompts_of_another_project(shared_url):

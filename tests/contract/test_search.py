@@ -15,6 +15,7 @@ from storage.migrations import upgrade
 from storage.script import Database, Script
 from tests.contract.databases import asking, opened
 from tests.contract.library import MODEL, drop, put, told, vector
+from tests.heads import file_at_head
 
 HOSTILE = ('"', "NEAR(loyer OR", "loyer* AND ^x", "a:b -c", "'); DROP TABLE passages; --", "\x00", "{}%_\\")
 
@@ -24,9 +25,9 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(params=["blob-sqlite", "blob-postgresql", "pgvector-postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path) -> Iterator[tuple[str, str]]:
     kind, _, where = request.param.partition("-")
-    url = f"sqlite:///{tmp_path}/router.db" if where == "sqlite" else request.getfixturevalue("postgres_url")
-    upgrade(url)
-    return kind, url
+    if where == "sqlite":
+        return kind, f"sqlite:///{file_at_head(tmp_path / 'router.db')}"
+    return kind, request.getfixturevalue("postgres_url_at_head")
 
 
 @asynccontextmanager

@@ -47,7 +47,7 @@ class Team:
         columns += "output_tokens, cost_eur"
 
         def script() -> Script[Rows]:
-            return (yield Query(f"SELECT {columns} FROM ledger WHERE project_id = ?", (self.project_id,)))
+            return (yield Query(f"SELECT {columns} FROM ledger WHERE project_id = ?", (self.project_id,)))  # noqa: S608 - names of ours
 
         async def read() -> Rows:
             database = self._database()

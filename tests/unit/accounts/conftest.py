@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from accounts.budgets.budgets import Budgets
-from storage.migrations import upgrade
 from storage.postgres import Postgres
 from storage.script import Database
 from storage.sqlite import Sqlite
+from tests.heads import file_at_head
 from tests.unit.accounts.book import Clocked
 
 NOW = datetime(2026, 11, 22, 2, 5, tzinfo=UTC)
@@ -23,9 +23,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def database_path(tmp_path: Path) -> Path:
-    path = tmp_path / "router.db"
-    upgrade(f"sqlite:///{path}")
-    return path
+    return file_at_head(tmp_path / "router.db")
 
 
 @pytest.fixture
@@ -43,12 +41,8 @@ def budgets(clocked: Clocked) -> Budgets:
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """Either database, open."""
     if request.param == "sqlite":
-        path = tmp_path / "either.db"
-        upgrade(f"sqlite:///{path}")
-        database: Database = Sqlite(path)
+        database: Database = Sqlite(file_at_head(tmp_path / "either.db"))
     else:
-        url = request.getfixturevalue("postgres_url")
-        upgrade(url)
-        database = Postgres(url)
+        database = Postgres(request.getfixturevalue("postgres_url_at_head"))
     yield database
     await database.aclose()

@@ -13,9 +13,9 @@ from accounts.alerts.alerts import Alerts, Spending, body_of, crossings, note, n
 from accounts.alerts.store import Alert
 from accounts.budgets.budget import Budget
 from accounts.errors import AlertUnknown
-from storage.migrations import upgrade
 from storage.script import Database, Query, Script
 from storage.sqlite import Sqlite
+from tests.heads import file_at_head
 from tests.unit.accounts.spendings import budget, spending
 
 pytestmark = pytest.mark.anyio
@@ -31,9 +31,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    url = f"sqlite:///{tmp_path / 'router.db'}"
-    upgrade(url)
-    return Sqlite(tmp_path / "router.db")
+    return Sqlite(file_at_head(tmp_path / "router.db"))
 
 
 async def spend(database: Database, before: str, after: Spending) -> None:

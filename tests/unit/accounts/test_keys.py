@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from accounts.errors import (
     AccountForbidden,
     KeyEnded,
+    KeyExpired,
     KeyUnknown,
     LifeInvalid,
     LifeTooLong,
@@ -135,7 +136,8 @@ async def test_an_expired_key_opens_nothing_and_is_not_revived(keys: Keys, datab
 
     await database.write(expire)
 
-    assert await keys.open(minted.value) is None
+    with pytest.raises(KeyExpired):
+        await keys.open(minted.value)
     with pytest.raises(KeyEnded):
         await keys.rotate(minted.key.id, DEFAULT, 60)
     with pytest.raises(KeyEnded):

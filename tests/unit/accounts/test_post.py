@@ -17,11 +17,11 @@ from accounts.alerts.relay import relay_of, sender_of
 from accounts.alerts.store import Alert
 from accounts.budgets.budget import Budget
 from accounts.errors import MailRefused
-from storage.migrations import upgrade
 from storage.script import Query, Script
 from storage.sqlite import Sqlite
 from tests.certificate import self_signed
 from tests.gateway import free_port
+from tests.heads import file_at_head
 from tests.unit.accounts.mailbox import PASSWORD, USER, Later, Mailbox
 from tests.unit.accounts.spendings import budget, spending
 
@@ -38,7 +38,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Later:
-    upgrade(f"sqlite:///{tmp_path / 'router.db'}")
+    file_at_head(tmp_path / "router.db")
     return Later(Sqlite(tmp_path / "router.db"))
 
 

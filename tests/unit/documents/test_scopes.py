@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from documents.blob_index import BlobIndex
 from documents.search import Library
-from storage.migrations import upgrade
 from storage.sqlite import Sqlite
 from tests.contract.library import MODEL, put, vector
+from tests.heads import file_at_head
 
 _SIDE = st.floats(-1, 1, width=16).filter(lambda number: abs(number) > 0.01)
 _PASSAGE = st.tuples(st.sampled_from(["loyer REF-1/2", "REF-1/2", "chat", "rent due"]), st.tuples(_SIDE, _SIDE))
@@ -34,8 +34,7 @@ def test_nothing_outside_the_scope_is_ever_found(documents, question, data):
 
 async def _search(documents, project: str, sources: list[str], question: str) -> set[str]:
     with tempfile.TemporaryDirectory() as folder:
-        upgrade(f"sqlite:///{folder}/router.db")
-        database = Sqlite(Path(folder) / "router.db")
+        database = Sqlite(file_at_head(Path(folder) / "router.db"))
         index = BlobIndex(database)
         for number, (name, passages) in enumerate(documents):
             await put(database, index, f"d{number}", passages, project=name)

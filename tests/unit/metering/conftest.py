@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.migrations import upgrade
+from tests.heads import file_at_head
 
 
 @pytest.fixture
@@ -14,5 +14,5 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    upgrade(f"sqlite:///{tmp_path}/router.db")
+    file_at_head(tmp_path / "router.db")
     return tmp_path

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from msgspec import json
 
-from storage.migrations import upgrade
+from tests.heads import file_at_head
 from tests.unit.metering.books import close_the_dead, lines
 from tests.unit.metering.samples import admission
 
 
 def test_what_can_be_read_of_a_spoiled_journal_is_closed(tmp_path: Path) -> None:
     database = tmp_path / "router.db"
-    upgrade(f"sqlite:///{database}")
+    file_at_head(database)
     journals = tmp_path / "journals"
     journals.mkdir()
     whole = [json.encode(admission("req_1")), json.encode(admission("req_2"))]

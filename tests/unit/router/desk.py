@@ -36,14 +36,14 @@ class Desk:
 
     def __init__(self, folder: Path, environ: dict[str, str], local: LocalEndpoint | None = None) -> None:
         given = environ | {"ROUTER_DATA_DIR": str(folder / "data")}
-        self._house = build(load_settings(given, folder), given, local)
+        self.house = build(load_settings(given, folder), given, local)
         self._stack = AsyncExitStack()
         (folder / "data").mkdir(exist_ok=True)
 
     async def __aenter__(self) -> Self:
-        self.opened: Opened = await open_house(self._house, self._stack)
+        self.opened: Opened = await open_house(self.house, self._stack)
         self.bookings: Bookings = bookings_of(
-            self._house, self.opened.books, self.opened.turnstile, self.opened.tenancy.projects
+            self.house, self.opened.books, self.opened.turnstile, self.opened.tenancy.projects
         )
         return self
 
@@ -66,4 +66,4 @@ class Desk:
         return await self.rows("model, status, input_uncached, output_visible, cost_eur, kg, busy_s", "ledger_calls")
 
     def metrics(self) -> str:
-        return self._house.metrics.text().decode()
+        return self.house.metrics.text().decode()

@@ -3,20 +3,24 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from accounts.keys.key import iso
 from accounts.keys.keys import NewKey
+from accounts.revision import CHANGED
 from router.auth import Authenticator
+from router.credentials import KeyExpired
 from router.errors import Refused
 from router.settings import Settings
 from router.tenancy import Tenancy, tenancy_of, tokens_of
 from storage.errors import StorageDown
-from storage.migrations import upgrade
-from storage.script import Database, Script
+from storage.script import Database, Query, Script
 from storage.sqlite import Sqlite
+from tests.heads import file_at_head
 
 PLAIN = NewKey(kind="project", project_id="proj-default", name="k")
 ADDRESS = "192.0.2.1"
@@ -65,8 +69,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def counted(tmp_path: Path) -> Counted:
-    upgrade(f"sqlite:///{tmp_path}/router.db")
-    return Counted(Sqlite(tmp_path / "router.db"))
+    return Counted(Sqlite(file_at_head(tmp_path / "router.db")))
 
 
 @pytest.fixture
@@ -224,3 +227,39 @@ async def test_a_token_of_a_key_has_its_project_and_the_scopes_of_the_moment(
     assert (caller.kind, caller.key_id, caller.expires_at) == ("access", minted.key.id, expires_at)
     forged = tokens_of(settings).issue_for_key(minted.key.id, "proj-default", "0" * 16, expires_at)
     assert await refused(tenancy.authenticator, forged)
+
+
+@pytest.mark.anyio
+async def test_an_expired_key_is_told_from_a_wrong_one_and_looked_up_once(tenancy: Tenancy, counted: Counted) -> None:
+    minted = await tenancy.api_keys.create(PLAIN)
+    await expire(counted, minted.key.id)
+    await tenancy.revision.look()
+    before = counted.reads
+
+    for _ in range(3):
+        with pytest.raises(KeyExpired) as refusal:
+            await tenancy.authenticator.principal(bearer(minted.value), ADDRESS)
+        assert refusal.value.code == "unauthorized"
+    assert counted.reads == before + 1
+
+
+@pytest.mark.anyio
+async def test_a_value_that_was_rotated_out_is_wrong_and_not_expired(tenancy: Tenancy) -> None:
+    minted = await tenancy.api_keys.create(PLAIN)
+    await tenancy.api_keys.rotate(minted.key.id, "proj-default", 0)
+    await tenancy.revision.look()
+
+    with pytest.raises(Refused) as refusal:
+        await tenancy.authenticator.principal(bearer(minted.value), ADDRESS)
+
+    assert not isinstance(refusal.value, KeyExpired)
+
+
+async def expire(counted: Counted, key_id: str) -> None:
+    moment = iso(datetime.now(UTC) - timedelta(seconds=1))
+
+    def script() -> Script[None]:
+        yield Query("UPDATE keys SET expires_at = ? WHERE id = ?", (moment, key_id))
+        yield CHANGED
+
+    await counted.write(script)

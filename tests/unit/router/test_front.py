@@ -33,3 +33,29 @@ async def connected(path: str) -> list[Any]:
     front.mount_socket("/realtime/ws", served)
     await front({"type": "websocket", "path": path}, receive, send)
     return said
+
+
+@pytest.mark.parametrize(
+    ("path", "served_by"),
+    [
+        ("/completion", "exact"),
+        ("/api/v1/prompts/a/versions/3/run", "pattern"),
+        ("/api/v1/prompts/é b/versions/x/run", "pattern"),
+        ("/api/v1/prompts/a\ue000b/versions/3/run", "pattern"),
+        ("/api/v1/prompts/a/b/versions/3/run", "framework"),
+        ("/api/v1/prompts/a/visions/3/run", "framework"),
+        ("/api/v1/prompts//versions/3/run", "framework"),
+        ("/api/v1/prompts/a/versions/3/run/", "framework"),
+        ("/api/v1/prompts/a/versions/3", "framework"),
+        ("/x/api/v1/prompts/a/versions/3/run", "framework"),
+    ],
+)
+def test_a_path_of_a_pattern_is_served_by_what_is_mounted_there(path: str, served_by: str) -> None:
+    front = Front(cast("Litestar", lambda *_: "framework"))
+    front.mount("/completion", cast("Any", lambda *_: "exact"))
+    front.mount_pattern("/api/v1/prompts/{name}/versions/{number}/run", cast("Any", lambda *_: "pattern"))
+
+    assert (
+        front({"type": "http", "path": path, "raw_path": path.encode()}, cast("Any", None), cast("Any", None))
+        == served_by
+    )

@@ -19,10 +19,10 @@ from accounts.revision import Revision
 from metering.prometheus import Metrics
 from router.frame import Frame, answer_error
 from router.routes.limits import ROUTES
-from storage.migrations import upgrade
 from storage.script import Query, Script
 from storage.sqlite import Sqlite
 from tests.gateway import environment, free_port
+from tests.heads import file_at_head
 
 NONE = 10**9
 PROJECT = "/v1/organization/limits/project/proj-default"
@@ -40,7 +40,7 @@ def add_key() -> Script[None]:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     database = tmp_path / "data" / "router.db"
-    upgrade(f"sqlite:///{database}")
+    file_at_head(database)
     Sqlite(database).write_now(add_key)
     return tmp_path
 

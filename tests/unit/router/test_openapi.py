@@ -22,6 +22,14 @@ def test_only_public_routes_are_open_to_strangers() -> None:
     assert all("401" in each["responses"] for path, each in operations.items() if path not in PUBLIC)
 
 
+def test_pairs_of_keys_are_taken_where_langfuses_clients_call() -> None:
+    paths = {path: methods for path, methods in DOCUMENT["paths"].items() if "pair" in str(methods)}
+
+    assert paths
+    assert all(path.startswith("/api/public/") for path in paths)
+    assert all({"pair": []} in each["security"] for methods in paths.values() for each in methods.values())
+
+
 def test_an_answer_may_be_a_stream() -> None:
     content = DOCUMENT["paths"]["/completion"]["post"]["responses"]["200"]["content"]
 

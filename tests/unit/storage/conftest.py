@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.migrations import upgrade
+from tests.heads import file_at_head
 
 _LOCK = """
 import sqlite3, sys
@@ -45,9 +45,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    path = tmp_path / "router.db"
-    upgrade(f"sqlite:///{path}")
-    return path
+    return file_at_head(tmp_path / "router.db")
 
 
 @pytest.fixture

@@ -1,0 +1,67 @@
+"""`router prompts export` and `import`: prompts as files, so that they can live in git."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from router.commands.prompt_terminal import AUTHOR, DEFAULT, print_outcomes, with_many_prompts, with_prompts
+from router.process import refuse
+
+if TYPE_CHECKING:
+    from agents.prompts.exchange import Outcome
+    from agents.prompts.prompts import Prompts
+
+
+def export_prompts(folder: Path, /, *, project: str = DEFAULT, json: bool = False) -> None:
+    """Write every prompt of a project as a Markdown file: the version in production, else the newest.
+
+    Parameters
+    ----------
+    folder
+        Where to; made if there is none. Nothing is removed from it.
+    project
+        The project's id.
+    json
+        Print one JSON object a prompt.
+
+    """
+    from agents.prompts.exchange import exported  # noqa: PLC0415 - `--help` must be quick
+
+    try:
+        outcomes = with_prompts(project, lambda prompts: exported(prompts, project, folder))
+    except OSError as cause:
+        refuse([f"{folder}: {cause.strerror}"])
+    print_outcomes(outcomes, as_json=json)
+
+
+def import_prompts(
+    folder: Path,
+    /,
+    *,
+    promote: Annotated[bool, Parameter(negative=())] = False,
+    project: str = DEFAULT,
+    json: bool = False,
+) -> None:
+    """Bring the prompts of a project to what the files of a folder say: each that differs becomes a draft.
+
+    Every file is checked before anything is written.
+
+    Parameters
+    ----------
+    folder
+        The folder, as `export` writes it.
+    promote
+        Put the version of each file in production.
+    project
+        The project's id.
+    json
+        Print one JSON object a prompt.
+
+    """
+    from agents.prompts.exchange import imported, incoming  # noqa: PLC0415 - `--help` must be quick
+
+    async def work(prompts: "Prompts") -> "list[Outcome]":
+        return await imported(prompts, project, incoming(folder), AUTHOR, promote=promote)
+
+    print_outcomes(with_many_prompts(project, work), as_json=json)
