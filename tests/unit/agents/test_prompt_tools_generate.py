@@ -76,8 +76,11 @@ async def test_one_constrained_call_is_made_and_the_task_stands_in_it_as_data() 
     [
         ("Sum up {{report}} for {AUDIENCE}", {"report", "AUDIENCE"}),
         ("Compare <offer_a> and [offer b]", {"offer_a", "OFFER_B"}),
-        ("Reply, given a customer's email and an order number.", {"CUSTOMER_EMAIL", "ORDER_NUMBER"}),
-        ("Répondre à partir de l'e-mail d'un client et du numéro de commande", {"EMAIL_CLIENT", "NUMERO_COMMANDE"}),
+        ("Reply, given a customer's email and an order number.", {"CUSTOMER_EMAIL", "ORDER_NUMBER", "LETTER"}),
+        (
+            "Répondre à partir de l'e-mail d'un client et du numéro de commande",
+            {"EMAIL_CLIENT", "NUMERO_COMMANDE", "LETTER"},
+        ),
         ("Traduire {{имя}} et {{été}}", {"имя", "été"}),
     ],
 )
@@ -85,7 +88,7 @@ async def test_a_variable_that_the_model_forgot_is_there_all_the_same(task: str,
     made = await generate(task, model("m"), Scripted(outlined()))
 
     assert made.warnings == ()
-    assert set(placeholders([text_of(made)])) == names | {"LETTER"}
+    assert set(placeholders([text_of(made)])) == names
     assert balanced(text_of(made))
 
 
@@ -101,6 +104,16 @@ async def test_a_variable_that_the_model_names_otherwise_is_not_asked_for_twice(
     )
 
     assert set(placeholders([text_of(made)])) == {"EMAIL", "NUMBER_OF_ORDER", "LETTER"}
+
+
+@pytest.mark.anyio
+async def test_a_length_that_the_model_forgot_becomes_a_rule() -> None:
+    made = await generate(
+        "answer in one short letter, in at most eighty words, as JSON", model("m"), Scripted(outlined())
+    )
+
+    assert text_of(made).count("eighty words") == 1
+    assert "- In at most eighty words.\n- As JSON." in text_of(made)
 
 
 @pytest.mark.anyio

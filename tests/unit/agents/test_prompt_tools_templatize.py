@@ -145,7 +145,7 @@ def proposals(draw: st.DrawFn) -> tuple[list[str], list[Pair]]:
     return texts, pairs
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(proposals())
 def test_whatever_is_proposed_what_is_answered_restores_the_prompt(proposed: tuple[list[str], list[Pair]]) -> None:
     (system, *texts), pairs = proposed
@@ -159,7 +159,7 @@ def test_whatever_is_proposed_what_is_answered_restores_the_prompt(proposed: tup
     assert set(template.variables) == {*others, *answered.values}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(TEXTS, st.text(max_size=80))
 def test_whatever_a_model_says_what_is_answered_restores_the_prompt(text: str, said: str) -> None:
     messages = [Message("user", text)]
