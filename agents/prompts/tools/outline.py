@@ -105,20 +105,19 @@ def schema(variables: int) -> Raw:
     return Raw(_SCHEMA % variables)
 
 
-def outline_of(text: str, stated: Sequence[str], suggested: Sequence[str] = ()) -> Outline:
-    """Read a model's outline of a new prompt.
+def outline_of(text: str, needed: Sequence[str]) -> Outline:
+    """Read a model's outline of a prompt whose variables the model chooses.
 
     Args:
         text: JSON.
-        stated: Variables that it must have, by these names; put in where the model forgot them.
-        suggested: Those that it must have, under these names or others that mean the same.
+        needed: Variables that it must have, by these names or others that mean the same; put in where it has none.
 
     Raises:
         Unusable: It is no outline, or says too little.
 
     """
     said = _read(text)
-    found = {name: Variable(name, words_of(name), seems_long(name)) for name in stated}
+    found: dict[str, Variable] = {}
     for each in said.variables:
         _put(found, Variable(upper_snake(each.name), each.about, each.long))
     for text_ in said.texts:
@@ -126,7 +125,7 @@ def outline_of(text: str, stated: Sequence[str], suggested: Sequence[str] = ()) 
             name = (match["double"] or match["single"] or "").strip()
             if _IDENTIFIER.fullmatch(name):
                 _put(found, Variable(name, words_of(name), seems_long(name)))
-    for name in suggested:
+    for name in needed:
         if not any(same(name, other) for other in found):
             _put(found, Variable(name, words_of(name), seems_long(name)))
     return _cleaned(said, found.values())
@@ -185,7 +184,9 @@ def _cleaned(said: _Said, variables: Iterable[Variable]) -> Outline:
 
 
 def _about(variable: Variable) -> str:
-    words = _plain(_NAMED.sub(" ", _OPENED.sub("", variable.about))).rstrip(" :.")[:LONGEST_ABOUT]
+    words = _plain(_NAMED.sub(lambda found: found["bare"] or " ", _OPENED.sub("", variable.about))).rstrip(" :.")[
+        :LONGEST_ABOUT
+    ]
     return words if any(map(str.isalpha, words)) else words_of(variable.name)
 
 
@@ -203,7 +204,7 @@ def _line(text: str, known: Sequence[Variable]) -> str:
     for match in _NAMED.finditer(plain):
         pieces += _OPENED.sub("{", plain[end : match.start()]), _named(match, plain[: match.start()], by_name)
         end = match.end()
-    line = " ".join("".join([*pieces, _OPENED.sub("{", plain[end:])]).split())
+    line = " ".join("".join([*pieces, _OPENED.sub("{", plain[end:])]).split()).replace(" .", ".").replace(" ,", ",")
     return "" if _EMPTY.fullmatch(line) else line
 
 
@@ -217,6 +218,8 @@ def _named(match: re.Match[str], before: str, by_name: Mapping[str, Variable]) -
         return match["bare"] or (f"{{{said}}}" if '"' in said else words_of(said) if _NAME.fullmatch(said) else said)
     if not variable.long:
         return "{{" + variable.name + "}}"
+    if before.lower().endswith((f" {words_of(variable.name)} ", f"'{words_of(variable.name)} ")):
+        return ""
     # What may be long stands in the prompt once, between its tags; elsewhere it is spoken of.
     return words_of(variable.name) if _DETERMINER.search(before) else _lowered(variable.about)
 
