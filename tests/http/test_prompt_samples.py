@@ -106,7 +106,8 @@ def test_batch_tells_identical_modified_and_error_apart_and_adds_up(shop, name, 
     ]
     assert "refuses the prompt" in results["wrong"]["error"]
     assert results["lacking"]["error"].endswith("Missing variables: ton, question")
-    assert results["lacking"]["requestId"] is None
+    assert (results["lacking"]["requestId"], results["lacking"]["resolvedModel"]) == (None, None)
+    assert results["same"]["resolvedModel"] == "gpt-4o"
     assert results["same"]["sampleId"] == same["id"]
     assert {wrong["id"], other["id"]} <= {each["sampleId"] for each in results.values()}
     totals = report["totals"]
