@@ -53,7 +53,8 @@ _OPENED = re.compile(r"\{\{+")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _EMPTY = re.compile(r"[\s.…?_-]*")
 _DETERMINER = re.compile(
-    r"(?:^|[\s('\u2019])(?:the|an?|this|that|these|each|every|your|their|le|la|les|l['\u2019]|une?|des|du|ce|cet|cette|ces|votre)\s*$",
+    r"(?:^|[\s('\u2019])(?:s|the|an?|this|that|these|each|every|your|their"
+    r"|le|la|les|l['\u2019]|une?|des|du|ce|cet|cette|ces|votre)\s*$",
     re.IGNORECASE,
 )
 
@@ -212,8 +213,11 @@ def _named(match: re.Match[str], before: str, by_name: Mapping[str, Variable]) -
     """Return what stands in a line for what may be a variable."""
     said = (match["double"] or match["single"] or match["angle"] or match["bare"] or "").strip()
     variable = by_name.get(said) or by_name.get(key(said))
-    if match["closing"] or (variable is not None and match["bare"] and said != variable.name):
-        return "" if match["closing"] else said
+    if match["closing"]:
+        return ""
+    # A word in capitals may be no more than that: "CV".
+    if match["bare"] and "_" not in said:
+        return said
     if variable is None:
         return match["bare"] or (f"{{{said}}}" if '"' in said else words_of(said) if _NAME.fullmatch(said) else said)
     if not variable.long:

@@ -7,6 +7,9 @@ import pytest
 
 from agents.errors import ProviderDown
 from agents.messages import Message
+from agents.prompts.errors import PromptInvalid
+from agents.prompts.prompt import LONGEST_TEXT
+from agents.prompts.tools.generate import generate
 from agents.prompts.tools.improve import improve
 from agents.prompts.tools.rules import built, rebuilt
 from agents.prompts.tools.variables import placeholders
@@ -95,6 +98,19 @@ async def test_without_a_model_the_rules_keep_everything(answer: tuple[Line, ...
     assert "- Mind {x}} \u2039b>." in text
     assert set(placeholders([text])) == {"ARTICLE", "reader"}
     assert balanced(text)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("said", ["", " \n", "x" * LONGEST_TEXT], ids=["empty", "blank", "too long"])
+async def test_what_is_no_prompt_is_refused_before_a_model_is_asked(said: str) -> None:
+    models = Scripted(better())
+
+    with pytest.raises(PromptInvalid):
+        await improve([Message("user", said)], None, "Better!", model("m"), models)
+    with pytest.raises(PromptInvalid):
+        await generate(said, model("m"), models)
+
+    assert models.prompts == []
 
 
 def test_placeholders_between_tags_get_no_second_pair() -> None:
