@@ -120,6 +120,7 @@ def test_task_that_is_not_as_it_must_be_is_named(writer: Caller, body: object, t
         ([ASSISTANT, USER], "'messages[0]' must be of the user"),
         ([USER, ASSISTANT, USER], "'messages[1]' must be of the user: only contiguous user messages"),
         ([ASSISTANT], "'messages[0]' must be of the user"),
+        ([USER] * 1_001, "'messages' has too many blocks of text: at most 1000 in all"),
         ([USER | {"content": "x" * 100_000}] * 3, "'messages' is too long: at most 200000 characters in all"),
     ],
     ids=lambda each: str(each)[:40],

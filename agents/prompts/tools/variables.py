@@ -29,6 +29,7 @@ _BRACKETED = re.compile(
     r"|<(?P<angle>[^\W\d][\w' -]{0,40})>"
     r"|\[(?P<square>[^\W\d][\w' -]{1,40})\](?!\()"
 )
+_CLOSING = re.compile(r"</([^<>]{1,42})>")
 _CUE = re.compile(
     r"\b(?:given|based on|à partir|étant donnée?s?|en fonction|compte tenu)"
     r"[ :]+(?P<said>[^.;:!?\n()<>{}\[\]]{3,160})",
@@ -122,10 +123,10 @@ def bracketed(task: str) -> tuple[str, ...]:
 
 def bracketed_at(task: str) -> Iterator[tuple[re.Match[str], str]]:
     """Yield where a task has names in brackets, and each name."""
-    lowered = task.lower()
+    closed = frozenset(name.lower() for name in _CLOSING.findall(task))
     for found in _BRACKETED.finditer(task[:MOST_READ]):
         said = (found["double"] or found["single"] or found["angle"] or found["square"]).strip()
-        is_tag = found["angle"] is not None and (said.lower() in _HTML or f"</{said.lower()}>" in lowered)
+        is_tag = found["angle"] is not None and (said.lower() in _HTML or said.lower() in closed)
         name = said if placeholders(["{{" + said + "}}"]) else upper_snake(said)
         if name and not is_tag:
             yield found, name
