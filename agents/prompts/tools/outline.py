@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from agents.fence import UNSEEN
+from agents.fence import DEFUSED_TAG, TAG, UNSEEN
 from agents.prompts.tools.asking import Unusable
 from agents.prompts.tools.variables import (
     MOST_VARIABLES,
@@ -203,10 +203,15 @@ def _line(text: str, known: Sequence[Variable]) -> str:
     pieces: list[str] = []
     end = 0
     for match in _NAMED.finditer(plain):
-        pieces += _OPENED.sub("{", plain[end : match.start()]), _named(match, plain[: match.start()], by_name)
+        pieces += _harmless(plain[end : match.start()]), _named(match, plain[: match.start()], by_name)
         end = match.end()
-    line = " ".join("".join([*pieces, _OPENED.sub("{", plain[end:])]).split()).replace(" .", ".").replace(" ,", ",")
+    line = " ".join("".join([*pieces, _harmless(plain[end:])]).split()).replace(" .", ".").replace(" ,", ",")
     return "" if _EMPTY.fullmatch(line) else line
+
+
+def _harmless(text: str) -> str:
+    """Return words that no template fills in, and that no engine takes for a token of its own."""
+    return TAG.sub(DEFUSED_TAG, _OPENED.sub("{", text))
 
 
 def _named(match: re.Match[str], before: str, by_name: Mapping[str, Variable]) -> str:
