@@ -5,10 +5,10 @@ import pytest
 
 from router.decoding import decode
 from router.errors import Refused
-from router.locality import is_local_caller
-from router.requests import CompletionRequest
 from router.families import F1
+from router.locality import is_local_caller
 from router.moments import moment_in
+from router.requests import CompletionRequest
 
 DECODER = msgspec.json.Decoder(CompletionRequest)
 
