@@ -122,7 +122,7 @@ def bracketed(task: str) -> tuple[str, ...]:
 
 def bracketed_at(task: str) -> Iterator[tuple[re.Match[str], str]]:
     """Yield where a task has names in brackets, and each name."""
-    lowered = task.lower()
+    lowered = task[:MOST_READ].lower()
     for found in _BRACKETED.finditer(task[:MOST_READ]):
         said = (found["double"] or found["single"] or found["angle"] or found["square"]).strip()
         is_tag = found["angle"] is not None and (said.lower() in _HTML or f"</{said.lower()}>" in lowered)
