@@ -26,7 +26,7 @@ FEWEST_STEPS = 2
 SHORTEST = 8  # characters of a step that says something
 LONGEST = 600  # characters of one step or rule; ours ask for far less
 LONGEST_ABOUT = 120
-MOST_SAID = 40  # of anything in one answer; what is more than we use is left aside
+MOST_SAID = 100  # of anything in one answer; what is more than we use is left aside
 
 _TEXTS = b'{"type":"array","minItems":%d,"maxItems":%d,"items":{"type":"string","maxLength":300}}'
 _SCHEMA = (
@@ -49,6 +49,7 @@ _NAMED = re.compile(
 )
 _NAME = re.compile(r"\w+")
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
+_FILLED = re.compile(r"\{\{(\w+)\}\}")
 _OPENED = re.compile(r"\{\{+")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _EMPTY = re.compile(r"[\s.…?_-]*")
@@ -185,7 +186,7 @@ def _cleaned(said: _Said, variables: Iterable[Variable]) -> Outline:
 
 
 def _about(variable: Variable) -> str:
-    words = _plain(_NAMED.sub(lambda found: found["bare"] or " ", _OPENED.sub("", variable.about))).rstrip(" :.")[
+    words = _plain(_defused(_NAMED.sub(lambda found: found["bare"] or " ", variable.about))).rstrip(" :.")[
         :LONGEST_ABOUT
     ]
     return words if any(map(str.isalpha, words)) else words_of(variable.name)
@@ -203,14 +204,24 @@ def _line(text: str, known: Sequence[Variable]) -> str:
     pieces: list[str] = []
     end = 0
     for match in _NAMED.finditer(plain):
-        pieces += _harmless(plain[end : match.start()]), _named(match, plain[: match.start()], by_name)
+        pieces += plain[end : match.start()], _named(match, plain[: match.start()], by_name)
         end = match.end()
-    line = " ".join("".join([*pieces, _harmless(plain[end:])]).split()).replace(" .", ".").replace(" ,", ",")
-    return "" if _EMPTY.fullmatch(line) else line
+    line = " ".join("".join([*pieces, plain[end:]]).split()).replace(" .", ".").replace(" ,", ",")
+    return "" if _EMPTY.fullmatch(line) else _settled(line, by_name)
 
 
-def _harmless(text: str) -> str:
-    """Return words that no template fills in, and that no engine takes for a token of its own."""
+def _settled(line: str, by_name: Mapping[str, Variable]) -> str:
+    """Return a line in which what is left of tags and braces, once those that were seen are gone, is text."""
+    pieces: list[str] = []
+    end = 0
+    for match in _FILLED.finditer(line):
+        if match[1] in by_name and not by_name[match[1]].long:
+            pieces += _defused(line[end : match.start()]), match[0]
+            end = match.end()
+    return "".join([*pieces, _defused(line[end:])])
+
+
+def _defused(text: str) -> str:
     return TAG.sub(DEFUSED_TAG, _OPENED.sub("{", text))
 
 

@@ -15,8 +15,8 @@ from agents.prompts.tools.words import Made
 
 # What is longer loses more by being said in other words than it gains.
 MOST_REWRITTEN = 1_500
-_PLACEHOLDER = re.compile(r"\{\{[ \t]*([^ \t{}]{1,192})[ \t]*\}\}")
-_CLOSED = re.compile(r"\s*</")
+_BRACED = re.compile(r"\{\{[ \t]*+([^ \t{}]{1,192}+)[ \t]*+\}\}")
+_CLOSED = re.compile(r"\s*+</")
 
 
 class Source(Struct, frozen=True):
@@ -73,4 +73,4 @@ def in_tags(text: str) -> str:
         tag = key(name).lower()
         return f"<{tag}>{found[0]}</{tag}>"
 
-    return _PLACEHOLDER.sub(tagged, text)
+    return _BRACED.sub(tagged, text)

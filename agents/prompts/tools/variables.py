@@ -123,7 +123,7 @@ def bracketed(task: str) -> tuple[str, ...]:
 
 def bracketed_at(task: str) -> Iterator[tuple[re.Match[str], str]]:
     """Yield where a task has names in brackets, and each name."""
-    closed = frozenset(name.lower() for name in _CLOSING.findall(task))
+    closed = frozenset(name.lower() for name in _CLOSING.findall(task[:MOST_READ]))
     for found in _BRACKETED.finditer(task[:MOST_READ]):
         said = (found["double"] or found["single"] or found["angle"] or found["square"]).strip()
         is_tag = found["angle"] is not None and (said.lower() in _HTML or said.lower() in closed)

@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from accounts.errors import BudgetSpent
 from agents.errors import ModelUnavailable, PromptRefused, PromptTooLong, ProviderDown, ProviderTimeout
@@ -145,6 +148,51 @@ async def test_nothing_of_a_models_markup_is_left_over() -> None:
     assert text.count("{{") == 3  # two blocks, and the token in its step
     assert 'Return {"verdict": {"a": 1}}.' in text
     assert not re.search(r"thinking>|<letter></letter>|\*\*|\$|^\d\. \d\.|…", text, re.MULTILINE)
+
+
+MARKUP = st.lists(
+    st.sampled_from(
+        [
+            "{{",
+            "}}",
+            "{",
+            "}",
+            "$",
+            "<",
+            ">",
+            "</",
+            "letter",
+            "LETTER",
+            "{{LETTER}}",
+            "<x>",
+            "</x>",
+            " ",
+            "{{\u0438}}",
+            "é",
+            "_",
+            "X",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(MARKUP, min_size=6, max_size=6))
+def test_whatever_a_model_says_no_tag_and_no_placeholder_is_left_over(said: list[str]) -> None:
+    opening, about, first, second, rule, answer = said
+    told = outlined(
+        opening=f"You are {opening}",
+        variables=[{"name": opening, "about": about, "long": False}, {"name": "LETTER", "about": about, "long": True}],
+        steps=[f"Do this: {first}", f"Then that: {second}"],
+        rules=[rule],
+        answer=answer,
+    )
+
+    made = anyio.run(generate, "answer {{LETTER}}", model("m"), Scripted(told))
+
+    assert placeholders([text_of(made)]) == ("LETTER",)
+    assert balanced(text_of(made))
 
 
 UNUSABLE = {
