@@ -231,6 +231,7 @@ def test_what_no_template_may_be_is_refused(texts: list[str]) -> None:
     "text",
     [
         *("- " * 50_000, "<a> " * 30_000, "{{" * 60_000, '"' * 90_000, "1." * 60_000, "<a>" + " " * 100_000),
+        "say {{a" + "\u0315\u0300" * 40_000 + "}}",
         "add " + " ".join(map(str, range(30_000))),
     ],
     ids=lambda text: text[:8],
