@@ -14,6 +14,7 @@ from agents.prompts.errors import PromptInvalid, VariablesMissing
 from agents.prompts.prompt import LONGEST_TEXT, Content
 
 LONGEST_VARIABLE = 64  # characters in NFC
+LONGEST_WRITTEN = 4 * LONGEST_VARIABLE  # before it
 LONGEST_FILLED = 10 * LONGEST_TEXT  # characters of all messages together
 Value = str | int | float | bool
 
@@ -96,7 +97,9 @@ class Template(Struct, frozen=True):
         try:
             return [values[name] for name in self.variables]
         except KeyError:
-            given = {**{unicodedata.normalize("NFC", name): value for name, value in values.items()}, **values}
+            # What is too long is no variable: the time it takes to put its marks in order grows with their square.
+            short = {name: value for name, value in values.items() if len(name) <= LONGEST_WRITTEN}
+            given = {**{unicodedata.normalize("NFC", name): value for name, value in short.items()}, **values}
         missing = [name for name in self.variables if name not in given]
         if missing:
             raise VariablesMissing(f"Missing variables: {', '.join(missing)}", param="variables")

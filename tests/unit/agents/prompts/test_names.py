@@ -1,5 +1,7 @@
 """Names are what people type: any script, and nothing that hides or breaks a line."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,3 +135,21 @@ def test_descriptions_and_notes_are_texts_of_any_number_of_lines():
 
 def test_a_search_sees_neither_case_nor_accents():
     assert folded("ÉTÉ", "Straße") == "ete\nstrasse"
+
+
+@pytest.mark.parametrize("check", [checked_name, checked_label, checked_category, lambda text: checked_tags([text])])
+def test_a_megabyte_of_marks_is_refused_at_once(check):
+    marks = "e" + "\u0301\u0316" * 200_000
+    began = time.process_time()
+
+    with pytest.raises(PromptInvalid):
+        check(marks)
+
+    assert time.process_time() - began < 0.5
+
+
+def test_the_longest_description_of_marks_is_folded_at_once():
+    began = time.process_time()
+
+    assert folded("É" + "\u0301\u0316" * 99_999 + "é") == "ee"
+    assert time.process_time() - began < 1
