@@ -12,6 +12,7 @@ from agents.prompts.errors import PromptInvalid
 from agents.prompts.prompt import (
     LATEST,
     LONGEST_TEXT,
+    MOST_MESSAGES,
     PRODUCTION,
     Config,
     Content,
@@ -29,7 +30,6 @@ from router.aside import aside
 from router.decoding import LONGEST_ECHO
 from router.menu import Menu
 
-MOST_MESSAGES = 1_000
 LONG_TEXT = 20_000  # characters whose variables are not looked for on the loop
 
 T = TypeVar("T")

@@ -13,6 +13,8 @@ LATEST = "latest"  # a label that nobody sets: the version with the highest numb
 PRODUCTION = "production"  # a label that nobody sets either: the version in production
 LONGEST_NAME = 200  # characters
 LONGEST_TEXT = 200_000
+LONGEST_CONFIG = 100_000  # bytes of JSON
+MOST_MESSAGES = 1_000
 MOST_TAGS = 50
 MOST_LABELS = 50
 

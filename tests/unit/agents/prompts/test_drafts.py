@@ -41,6 +41,7 @@ def test_what_can_be_run_is_kept_as_it_is(kept):
         draft(Message("user", "x" * 200_001)),
         draft(Message("user", "\ud800")),
         draft(Message("tool", "x"), kind="chat"),
+        draft(*[USER] * 1_001, kind="chat"),
     ],
 )
 def test_messages_that_make_no_version_are_refused(refused):
@@ -59,6 +60,7 @@ def test_messages_that_make_no_version_are_refused(refused):
         Config(max_tokens=0),
         Config(extra={"a": object()}),
         Config(extra={"a": "\ud800"}),
+        Config(extra={"a": [[]] * 34_000}),
     ],
 )
 def test_a_config_that_no_edge_would_let_in_is_refused(config):
