@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from agents.messages import Message, Role
 from agents.prompts.errors import PromptInvalid
 from agents.prompts.listing import Asked, Listed, Listing
-from agents.prompts.prompt import LATEST, PRODUCTION, Config, Content, Draft, Kind, StoredPrompt, Version
+from agents.prompts.prompt import LATEST, PRODUCTION, Config, Content, Draft, Kind, StoredPrompt, Version, Words
 from agents.prompts.publishing import Publication, type_of
 
 ROLES: tuple[str, ...] = get_args(Role)
@@ -41,15 +41,15 @@ class SentPrompt(Struct, frozen=True, rename="camel"):
     prompt: str | tuple[SentMessage, ...]
     type: Kind | None = None
     config: dict[str, Any] | None = None
-    labels: tuple[str, ...] | None = None
-    tags: tuple[str, ...] | None = None
+    labels: Words | None = None
+    tags: Words | None = None
     commit_message: str | None = None
 
 
 class SentLabels(Struct, frozen=True, rename="camel"):
     """Labels that a version gets beside those it has; other versions lose them."""
 
-    new_labels: tuple[str, ...]
+    new_labels: Words
 
 
 class ShownPrompt(Struct, frozen=True, kw_only=True, rename="camel"):

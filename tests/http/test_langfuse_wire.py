@@ -164,6 +164,7 @@ def test_query_that_cannot_be_read_is_refused_by_name(key: Caller, path: str, pa
         ({"name": "x\0", "prompt": "x"}, "name"),
         ({"name": "x", "prompt": "x", "config": []}, "config"),
         ({"name": "x", "prompt": "x", "labels": ["no good"]}, "label"),
+        ({"name": "x", "prompt": "x", "labels": ["x"] * 1_001}, "'labels'"),
         ({"name": "x", "prompt": "x", "tags": [""]}, "tag"),
         ({"name": "x", "prompt": "x", "type": "image"}, "type"),
         ({"name": "x", "prompt": "x" * 200_001}, "200000"),
