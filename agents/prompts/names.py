@@ -86,10 +86,11 @@ def checked_category(category: str) -> str:
         PromptInvalid: A part of it is empty, `.` or `..`, or it is no name.
 
     """
-    plain = "/".join(part.strip() for part in spelled(category).split("/"))
+    given = spelled(category)
+    parts = [part.strip() for part in given.split("/")] if len(given) <= _LONGEST_SPELLED else [given]
+    plain = "/".join(parts)
     if not plain:
         return ""
-    parts = plain.split("/")
     if not can_be_found(plain) or "" in parts or not _DOTS.isdisjoint(parts):
         reason = f"A category is a path such as 'support/mails' of at most {LONGEST_NAME} characters"
         raise PromptInvalid(reason, param="category")

@@ -14,6 +14,7 @@ PRODUCTION = "production"  # a label that nobody sets either: the version in pro
 LONGEST_NAME = 200  # characters
 LONGEST_TEXT = 200_000
 LONGEST_CONFIG = 100_000  # bytes of JSON
+DEEPEST_CONFIG = 100  # lists and objects within one another
 MOST_MESSAGES = 1_000
 MOST_TAGS = 50
 MOST_LABELS = 50
