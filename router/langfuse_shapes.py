@@ -212,6 +212,8 @@ def listed(listing: Listing, asked: Asked) -> PromptList:
 
 
 def _row(prompt: Listed) -> ListedPrompt:
+    # Written as JSON here, one after the other: all the values of a page at once would hold the loop.
+    config = msgspec.Raw(msgspec.json.encode(shown_config(prompt.config)))
     return ListedPrompt(
         name=prompt.name,
         type=prompt.kind,
@@ -219,5 +221,5 @@ def _row(prompt: Listed) -> ListedPrompt:
         labels=sorted({label for version in prompt.versions for label in version.labels}),
         tags=prompt.tags,
         last_updated_at=max(version.updated_at for version in prompt.versions),
-        last_config=shown_config(prompt.config),
+        last_config=cast("dict[str, Any]", config),
     )

@@ -6,6 +6,7 @@ What langfuse-python 5.0.4 calls: `GET v2/prompts/{name}` with `label` or `versi
 """
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from litestar import Request, Response, delete, get, patch, post
@@ -15,6 +16,7 @@ from accounts.projects import Projects
 from agents.prompts.listing import Asked
 from agents.prompts.prompt import Which
 from agents.prompts.publishing import Publications
+from router.aside import aside
 from router.auth import Principal
 from router.bodies import page_limit, sent
 from router.errors import Refused
@@ -41,6 +43,7 @@ NAMED = f"{PATH}/{{name:str}}"
 TAGS = ["langfuse"]
 MOST_ROWS = 100
 USUAL_ROWS = 50
+LONG_CONFIGS = 20_000  # characters of a page that is not made on the loop
 ORGANIZATION = Organization("organization", "Routeur IA")
 
 
@@ -71,7 +74,9 @@ async def list_prompts(request: Request[Principal, Any, Any]) -> PromptList:
         since=_moment(request, "fromUpdatedAt"),
         before=_moment(request, "toUpdatedAt"),
     )
-    return listed(await _publications(request).page(desk.project_id, asked), asked)
+    page = await _publications(request).page(desk.project_id, asked)
+    view = partial(listed, page, asked)
+    return await aside(view) if sum(len(row.stored_config) for row in page.rows) > LONG_CONFIGS else view()
 
 
 @post(PATH, status_code=201, tags=TAGS, opt={"body": SentPrompt})
