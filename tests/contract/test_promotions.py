@@ -6,6 +6,7 @@ import pytest
 
 from agents.prompts.errors import PromptInvalid, PromptUnknown
 from agents.prompts.prompt import Which
+from storage.script import Query
 from tests.contract.prompts_parts import NAME, kept, saying, text_of, with_versions
 
 pytestmark = pytest.mark.anyio
@@ -165,3 +166,32 @@ async def test_versions_come_and_go_while_others_are_promoted(shared_url):
 
     assert sorted(left) == list(range(1, 13))
     assert list(left.values()).count("PRODUCTION") == 1
+
+
+async def test_of_many_promotions_the_last_thousand_are_told(url):
+    insert = "INSERT INTO prompt_promotions (number, version, at, author, prompt_id) VALUES (?, 1, ?, 'ana', ?)"
+
+    async with with_versions(url, 1) as prompts:
+        identity = (await prompts.find(NAME)).id
+
+        def many():
+            for number in range(1, 1_002):
+                yield Query(insert, (number, "2026-01-01T00:00:00.000000+00:00", identity))
+
+        await prompts.database.write(many)
+        promotions = await prompts.promotions(NAME)
+
+    assert [promotion.number for promotion in promotions] == list(range(1_001, 1, -1))
+
+
+async def test_a_promotion_is_never_said_to_be_earlier_than_the_one_before(url):
+    ahead = "2999-01-01T00:00:00.000000+00:00"
+
+    async with with_versions(url, 2) as prompts:
+        await promote(prompts, 1)
+        # As a replica does whose clock is ahead.
+        await prompts.database.write(lambda: (yield Query("UPDATE prompt_promotions SET at = ?", (ahead,))))
+        await promote(prompts, 2)
+        last, first = await prompts.promotions(NAME)
+
+    assert last.at >= first.at
