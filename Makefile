@@ -40,8 +40,9 @@ check: $(PROJECT) $(DEV) ## Check style, types, import contracts, sizes, README 
 bench: $(PROJECT) $(DEV) ## Measure speed against a direct call
 	@$(BIN)/python bench/run.py $(ARGS)
 
-eval: setup $(DEV) ## Ask 212 questions over 15 documents and print what retrieval finds
+eval: setup $(DEV) ## Print what retrieval finds for 212 questions, and how many usable prompts the embedded models write
 	@$(BIN)/python eval/run.py $(ARGS)
+	@$(BIN)/python eval/tools.py
 
 prove: setup $(DEV) ## Run the proofs at full length: kills, soak, 100,000 requests
 	@$(BIN)/python -m pytest -m prove -rP -o faulthandler_timeout=0 $(ARGS)

@@ -253,7 +253,7 @@ def _problem(refused: Refused, text: Text, request_id: str, family: Family) -> R
         message, code = NO_KEY, None
     match family:
         case Family.F2:
-            return Failure(message)
+            return Failure(error=message)
         case Family.F4:
             return anthropic_problem(refused.code, text.status, message, request_id)
         case Family.F5:

@@ -75,11 +75,11 @@ class Problem(Struct, frozen=True):
     error: Fault
 
 
-class Failure(Struct, frozen=True):
-    """The F2 body."""
+class Failure(Struct, frozen=True, kw_only=True):
+    """The F2 body, as the Prompt Manager writes it."""
 
-    error: str
     success: bool = False
+    error: str
 
 
 class OpenAIFault(Struct, frozen=True):

@@ -56,7 +56,7 @@ class Front:
             return self._sockets.get(scope["path"], _refuse_socket)(scope, receive, send)
         if scope["type"] == "http":
             keep_slashes(scope)
-            metered = self._matching(scope["method"], scope["path"])
+            metered = self._matching(scope.get("method", ""), scope["path"])
             if metered is not None:
                 return metered(scope, receive, send)
         framework: Any = self.application

@@ -33,8 +33,11 @@ from router.families import (
 from router.minuted import MeetingAnswer
 from router.requests import CompletionRequest
 from router.routes.meeting import USUAL_S
+from router.routes.run import TRIAL
 from router.routes.transcription import MOST_S, TranscriptionAnswer
-from router.tool_twins import TWINS
+from router.run_refusals import ROUTE as RUN
+from router.run_twins import RUN_TWINS
+from router.tool_twins import TWINS as TOOL_TWINS
 
 TITLE = "CAPL Routeur IA API"
 VERSION = "1.0.0"
@@ -111,6 +114,7 @@ async def meet(language: FromQuery[str | None] = None) -> MeetingAnswer:
 
 
 # The routes that are served beside the framework, with the forms of those that take one.
+TWINS = (*TOOL_TWINS, *RUN_TWINS)
 RAW_ROUTES = (complete, hear, meet, *TWINS)
 LANGUAGE = {"type": "string", "description": "ISO 639-1; detected where neither form nor query says it"}
 FORMS: dict[str, dict[str, Any]] = {
@@ -148,7 +152,7 @@ FORMS: dict[str, dict[str, Any]] = {
     },
 }
 CREDENTIALS: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}]
-STREAMED = ("/completion", "/transcription/meeting")
+STREAMED = ("/completion", "/transcription/meeting", RUN, TRIAL)
 
 
 class ExactNumbers(OpenAPISchemaPlugin):

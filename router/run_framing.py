@@ -8,7 +8,7 @@ from metering.receipt import Receipt
 from router.families import Fault
 from router.framing import MOST_BYTES, as_json, parted
 
-TAIL = ', "done": false}\n\n'
+TAIL = ',"done":false}\n\n'
 
 
 class RunFraming:
@@ -29,7 +29,7 @@ class RunFraming:
         """Return the events of pieces that arrived together, whole events in writes of at most 16 KB."""
         self._said += pieces
         # Written out: a call for each piece would cost a stream more than all else here.
-        block = "".join([f'data: {{"success": true, "delta": {quoted(piece)}{TAIL}' for piece in pieces if piece])
+        block = "".join([f'data: {{"success":true,"delta":{quoted(piece)}{TAIL}' for piece in pieces if piece])
         if len(block) <= MOST_BYTES:
             return [block.encode("ascii")] if block else []
         return parted(pieces, _event)
@@ -46,22 +46,22 @@ class RunFraming:
         metadata = b"null" if receipt is None else as_json(receipt)
         if fault is not None or receipt is None:
             told = "" if fault is None else fault.message
-            head = f'"success": false, "error": {quoted(told)}, "promptVersion": {self._version}'
+            head = f'"success":false,"error":{quoted(told)},"promptVersion":{self._version}'
         else:
-            head = f'"success": true, "output": {quoted("".join(self._said))}, {self._facts(receipt)}'
-        return b"".join([f'data: {{{head}, "done": true, "metadata": '.encode("ascii"), metadata, b"}\n\n"])
+            head = f'"success":true,"output":{quoted("".join(self._said))},{self._facts(receipt)}'
+        return b"".join([f'data: {{{head},"done":true,"metadata":'.encode("ascii"), metadata, b"}\n\n"])
 
     def body(self, text: str, turns: int, receipt: Receipt) -> bytes:
         """Return the JSON answer (3.1.2)."""
         del turns
         usage = as_json(receipt.usage).decode()
-        head = f'{{"success": true, "output": {quoted(text)}, {self._facts(receipt)}, "usage": {usage}, "metadata": '
+        head = f'{{"success":true,"output":{quoted(text)},{self._facts(receipt)},"usage":{usage},"metadata":'
         return b"".join([head.encode("ascii"), as_json(receipt), b"}"])
 
     def _facts(self, receipt: Receipt) -> str:
         milliseconds = round(receipt.latency_s * 1000)
-        return f'"promptVersion": {self._version}, "durationMs": {milliseconds}, "model": {self._model}'
+        return f'"promptVersion":{self._version},"durationMs":{milliseconds},"model":{self._model}'
 
 
 def _event(piece: str) -> str:
-    return f'data: {{"success": true, "delta": {quoted(piece)}{TAIL}'
+    return f'data: {{"success":true,"delta":{quoted(piece)}{TAIL}'

@@ -9,8 +9,6 @@ from metering.hours import EXACT
 from metering.prompt_runs import Run, VersionFigures
 from metering.receipt import RequestStatus
 
-A_THOUSAND = Decimal(1000)
-
 
 class RunTokens(Struct, frozen=True):
     """Tokens read, generated, and both; null where they are unknown."""
@@ -127,4 +125,4 @@ def milliseconds(seconds: float | None) -> int | None:
 
 def grams(kilograms: Decimal | None) -> Decimal | None:
     """Return kilograms as grams, with every digit."""
-    return None if kilograms is None else EXACT.multiply(kilograms, A_THOUSAND)
+    return None if kilograms is None else kilograms.scaleb(3, EXACT)

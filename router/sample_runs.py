@@ -119,6 +119,7 @@ def _figures(receipt: Receipt | None) -> dict[str, Any]:
         return {}
     return {
         "request_id": receipt.request_id,
+        "resolved_model": receipt.resolved_model,
         "duration_ms": milliseconds(receipt.latency_s),
         "cost_eur": receipt.pricing.total_cost,
         "emissions_g": receipt.emissions_g,

@@ -72,7 +72,7 @@ class SampleList(Struct, frozen=True, rename="camel"):
 class SampleResult(Struct, frozen=True, kw_only=True, rename="camel"):
     """A sample that was run again; `similarity` goes from 0 to 1, `diff` from what is kept to what was answered.
 
-    Of an `error` neither is known; it has figures where the run was let in.
+    Of an `error` neither is known; it has figures where the run was let in. `resolvedModel` is the one that answered.
     """
 
     sample_id: str
@@ -82,6 +82,7 @@ class SampleResult(Struct, frozen=True, kw_only=True, rename="camel"):
     diff: str | None = None
     error: str | None = None
     request_id: str | None = None
+    resolved_model: str | None = None
     duration_ms: int | None = None
     cost_eur: Decimal | None = None
     emissions_g: Decimal | None = field(name="emissionsGCO2eq", default=None)

@@ -1,7 +1,7 @@
 """What the prompt tools are asked, and the work on it: by a model that is given, by the rules without one (5.6)."""
 
-from asyncio import to_thread
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from agents.prompts.tools.words import Made, Templatized
 from agents.providers.models import Models
 from metering.receipt import Receipt
 from pricing_tables.model import Model
+from router.aside import aside
 from router.vendor_prompts import (
     SentTurn,
     TargetModel,
@@ -109,13 +110,14 @@ class ImproveRequest(Struct, frozen=True):
 
     async def reply(self, reach: Reach | None) -> Reply:
         """Improve the prompt."""
+        # The blocks of a prefill are one beginning; those of the user are parts of a prompt.
         messages = [
-            Message(turn.role, "".join(texts))
+            Message(turn.role, ("" if turn.role == "assistant" else "\n\n").join(texts))
             for turn, texts in zip(self.messages, texts_of(self.messages), strict=True)
         ]
         system, feedback = self.system or None, self.feedback or None
         if reach is None:
-            return _replied(await to_thread(rules.rebuilt, messages, system, feedback))
+            return _replied(await aside(partial(rules.rebuilt, messages, system, feedback)))
         return _replied(await improve(messages, system, feedback, reach.model, reach.models))
 
 
@@ -140,7 +142,7 @@ class TemplatizeRequest(Struct, frozen=True):
         blocks = [Message(turn.role, text) for turn, held in zip(self.messages, texts, strict=True) for text in held]
         system = self.system or None
         if reach is None:
-            taken = await to_thread(rules.taken_out, blocks, system)
+            taken = await aside(partial(rules.taken_out, blocks, system))
         else:
             taken = await templatize(blocks, system, reach.model, reach.models)
         return Reply(_regrouped(taken, self.messages, texts), taken.warnings, taken.system or "", taken.values)
@@ -149,8 +151,7 @@ class TemplatizeRequest(Struct, frozen=True):
 async def generated(task: str, reach: Reach | None) -> Made:
     """Return a prompt for a task; see `agents.prompts.tools.generate`."""
     if reach is None:
-        # Texts may be long, and everybody else waits for the thread of the loop.
-        return await to_thread(rules.built, task)
+        return await aside(partial(rules.built, task))
     return await generate(task, reach.model, reach.models)
 
 

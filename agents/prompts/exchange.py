@@ -1,7 +1,7 @@
 """Prompts taken into a folder and out of it: the version in production goes out, what differs comes in as a draft."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from accounts.pages import MOST_ROWS
 from agents.prompts.drafts import checked_draft
-from agents.prompts.errors import PromptError, PromptUnknown
+from agents.prompts.errors import PromptError, PromptInvalid, PromptUnknown
 from agents.prompts.folder import FileWrong, Sheet, sheet_of, written
 from agents.prompts.names import (
     checked_category,
@@ -124,11 +124,16 @@ def _paths_for(folder: Path, everything: list[StoredPrompt], old: dict[str, str]
     return paths
 
 
-def incoming(folder: Path) -> list[Incoming]:
+def incoming(folder: Path, knows: Callable[[str], bool]) -> list[Incoming]:
     """Return every prompt of a folder, checked.
+
+    Args:
+        folder: Where the files are, however deep.
+        knows: Whether there is a model of a name.
 
     Raises:
         FolderWrong: Something is wrong in it; each problem names the file and the field.
+        OSError: It cannot be read.
 
     """
     if not folder.is_dir():
@@ -137,7 +142,7 @@ def incoming(folder: Path) -> list[Incoming]:
     checked: dict[str, Incoming] = {}
     for path, sheet in sheets.items():
         try:
-            found = _checked(path, sheet)
+            found = _checked(path, sheet, knows)
         except PromptError as wrong:
             problems.append(f"{told(path)}: {wrong.param}: {wrong.detail}")
             continue
@@ -149,8 +154,10 @@ def incoming(folder: Path) -> list[Incoming]:
     return list(checked.values())
 
 
-def _checked(path: str, sheet: Sheet) -> Incoming:
+def _checked(path: str, sheet: Sheet, knows: Callable[[str], bool]) -> Incoming:
     front = sheet.front
+    if front.model is not None and not knows(front.model):
+        raise PromptInvalid(f"'{front.model}' is no model of this gateway; GET /models lists them", param="model")
     prompt = NewPrompt(
         name=checked_name(front.name),
         description=checked_description(front.description),

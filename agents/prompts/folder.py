@@ -1,4 +1,4 @@
-"""A prompt as a Markdown file: what is said of it in front matter, its template byte for byte in the body."""
+"""A prompt as a Markdown file: what is said of it in front matter, its template to the letter in the body."""
 
 import re
 from collections.abc import Sequence
@@ -122,7 +122,8 @@ def written(sheet: Sheet) -> bytes:
     _check_texts(stated)
     front = {key: _as_block(stated[key]) if key in _BLOCKS else stated[key] for key in _ORDER if key in stated}
     text = yaml.dump(front, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf"))
-    body = "" if sheet.content.kind == "chat" else sheet.content.messages[-1].content
+    # A text file ends with a line end, which editors add where it is missing: this one is no part of the template.
+    body = "" if sheet.content.kind == "chat" else f"{sheet.content.messages[-1].content}\n"
     data = f"---\n{text}---\n{body}".encode()
     _check(data)
     return data
@@ -140,7 +141,7 @@ def read(data: bytes) -> Sheet:
     if found is None:
         raise FileWrong("front matter: the file must begin with a line ---, fields such as name: x, and a line ---")
     try:
-        text, body = found[1].decode(), found.string[found.end() :].decode()
+        text, body = found[1].decode(), found.string[found.end() :].decode().removesuffix("\n")
     except UnicodeDecodeError as cause:
         raise FileWrong(f"it is not UTF-8: {cause.reason}") from cause
     front = _front(text)

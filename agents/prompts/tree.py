@@ -50,7 +50,12 @@ def category_of(path: str) -> str:
 
 
 def sheets_in(folder: Path) -> tuple[dict[str, Sheet], list[str]]:
-    """Return every prompt in the folder by its path, in the order of the paths, and what is wrong with the others."""
+    """Return every prompt in the folder by its path, and what is wrong with the others.
+
+    Raises:
+        OSError: A folder cannot be read.
+
+    """
     found: dict[str, Sheet] = {}
     problems: list[str] = []
     for number, path in enumerate(_paths(folder)):
@@ -104,7 +109,7 @@ def _folders(category: str) -> list[str]:
 
 def _paths(folder: Path) -> Iterator[str]:
     """Yield the paths of all Markdown files; what is hidden, such as `.git`, is left aside."""
-    for at, folders, files in os.walk(folder):
+    for at, folders, files in os.walk(folder, onerror=_refuse):
         inside = Path(at).relative_to(folder)
         links = [name for name in folders if (Path(at) / name).is_symlink()]
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in links)
@@ -112,6 +117,11 @@ def _paths(folder: Path) -> Iterator[str]:
         for name in sorted(named + links):
             if not name.startswith("."):
                 yield (inside / name).as_posix()
+
+
+def _refuse(cause: OSError) -> None:
+    """Leave no folder aside in silence that cannot be read."""
+    raise cause
 
 
 def _bytes(path: Path) -> bytes:

@@ -10,6 +10,7 @@ LANGFUSE = "/api/public/v2/prompts"
 PROMPTS = "/api/v1/prompts"
 NAMED = f"{PROMPTS}/{{name}}"
 VERSION = f"{NAMED}/versions/{{version}}"
+SAMPLES = f"{NAMED}/samples"
 ACCOUNT = f"{PROJECT}/service_accounts/{{account_id}}"
 
 
@@ -109,6 +110,13 @@ ROWS: dict[str, Row] = {
     f"POST {VERSION}/promote": ABSENT,
     f"POST {VERSION}/archive": ABSENT,
     f"PUT {VERSION}/labels": ABSENT,
+    f"GET {NAMED}/statistics": ABSENT,
+    f"GET {SAMPLES}": ABSENT,
+    f"POST {SAMPLES}": ABSENT,
+    f"POST {SAMPLES}/run": ABSENT,
+    f"GET {SAMPLES}/{{sample_id}}": ABSENT,
+    f"DELETE {SAMPLES}/{{sample_id}}": ABSENT,
+    "GET /api/v1/runs": OWN,
     # A key sees the figures of its own project, whoever it is.
     "GET /usage": OWN,
     "GET /models": OWN,
@@ -144,6 +152,7 @@ BODIES: dict[str, dict[str, object]] = {
     f"POST {NAMED}/versions": {"template": "x"},
     f"PUT {VERSION}": {"template": "x"},
     f"PUT {VERSION}/labels": {"labels": ["x"]},
+    f"POST {SAMPLES}": {"name": "x", "output": "x"},
     f"POST {LANGFUSE}": {"name": "x", "prompt": "x"},
     f"PATCH {LANGFUSE}/{{name}}/versions/{{version}}": {"newLabels": ["x"]},
 }

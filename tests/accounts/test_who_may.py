@@ -67,7 +67,7 @@ def scene(pair: Replicas) -> Scene:
     ids = {"project_id": project, "key_id": key.id, "account_id": made["id"], "budget_id": budget["id"]}
     ids |= {"owner": "key", "owner_id": key.id, "rate_limit_id": "rl-default", "alert_id": budget["id"]}
     ids |= {"name": "none", "version": "1"}
-    ids["document_id"] = "01a20000-0000-7000-8000-000000000000"
+    ids |= {"document_id": "01a20000-0000-7000-8000-000000000000", "sample_id": "smp_none"}
     return Scene(pair, key, admin.key(), ids)
 
 

@@ -31,7 +31,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 async def done(prompts: Prompts, folder: Path, project: str = HERE, *, promote: bool = False) -> dict[str, str]:
-    outcomes = await imported(prompts, project, incoming(folder), "me", promote=promote)
+    outcomes = await imported(prompts, project, incoming(folder, {"gpt-4o"}.__contains__), "me", promote=promote)
     return {outcome.name: f"{outcome.done} {outcome.version}" for outcome in outcomes}
 
 
@@ -130,6 +130,7 @@ async def test_one_wrong_file_keeps_all_out_and_every_problem_is_named(url, tmp_
     (tmp_path / "c.md").write_text("---\nname: x\nlabels: [production]\n---\nHi")
     (tmp_path / "d.md").write_text("---\nname: y\nmessages: []\n---\n")
     (tmp_path / "e.md").write_text("---\nname: z\ncategory: a//b\n---\n")
+    (tmp_path / "h.md").write_text("---\nname: v\nmodel: gpt-5o\n---\nHi")
     (tmp_path / "g.md").write_text("# A title")
     (tmp_path / "f.md").write_text("---\nname: w\n---\n" + "x" * 200_001)
     async with opened(url) as database:
@@ -148,6 +149,7 @@ async def test_one_wrong_file_keeps_all_out_and_every_problem_is_named(url, tmp_
         ["e.md", "category"],
         ["f.md", "messages"],
         ["g.md", "front matter"],
+        ["h.md", "model"],
     ]
     assert problems[0] == "b.md: name: a.md has the same"
     assert kept.rows == []

@@ -111,7 +111,7 @@ def test_a_prompt_goes_from_a_file_into_production_and_back(router: Router, upst
     assert (answer["promptVersion"], answer["output"]) == (2, "".join(STORY))
     (seen,) = upstream.seen(prompt)
     said = [each["content"] for each in seen.body["messages"]]
-    assert said == ["Be warm.", f"{prompt} Write to Zoé = {{{{x}}}}\n"]
+    assert said == ["Be warm.", f"{prompt} Write to Zoé = {{{{x}}}}"]
     (version,) = done(back)
     assert (version["number"], version["state"], version["author"]) == (1, "PRODUCTION", "command line")
     assert told(shown).endswith(f"model: gpt-4o\nsystem: |-\n  Be kind.\n---\n{prompt} Write to {{{{name}}}}\n")
@@ -137,6 +137,7 @@ def test_a_run_is_printed_as_it_comes_and_told_whole_to_programs(admin: Administ
 def test_what_cannot_be_done_is_refused_by_what_is_wrong(router: Router, gateway: Gateway, tmp_path: Path):
     (tmp_path / "a.md").write_text("---\nname: Mail\ntemprature: 1\n---\nHi")
     (tmp_path / "b.md").write_text("---\nname: Mail\nlabels: [latest]\n---\nHi")
+    (tmp_path / "c.md").write_text("---\nname: Own\nmodel: gpt-5o\n---\nHi")
 
     shown, promoted, listed, twice, wrong, imported, after = router(
         ["show", "nobody"],
@@ -154,7 +155,8 @@ def test_what_cannot_be_done_is_refused_by_what_is_wrong(router: Router, gateway
     assert refused(twice) == "router: --var x: give each variable once, as NAME=VALUE"
     assert refused(wrong).startswith("router: Incorrect API key")
     assert refused(alone).endswith("start it with `router serve`")
-    first, second = refused(imported).splitlines()
+    first, second, third = refused(imported).splitlines()
     assert first.startswith("router: a.md: temprature: no such field; there are name, ")
     assert second.startswith("router: b.md: labels: The label 'latest' ")
+    assert third == "router: c.md: model: 'gpt-5o' is no model of this gateway; GET /models lists them"
     assert "Mail" not in [row["name"] for row in done(after)]

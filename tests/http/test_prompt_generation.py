@@ -91,6 +91,18 @@ def test_prompt_that_is_there_gets_one_more_version_when_that_is_said(writer: Ca
     assert (found["name"], found["version"]["number"]) == ("generate", 2)
 
 
+def test_prompt_of_another_project_is_not_there(admin: Administrator, writer: Caller) -> None:
+    body = {"task": "a chef", "name": "ours alone"}
+    stranger = admin.caller(admin.project(), PERMISSION)
+    post(writer, KEPT, body)
+
+    added, made = post(stranger, KEPT, body | {"newVersion": True}), post(stranger, KEPT, body)
+
+    assert "ours alone" in failed(added, 404)
+    assert made.json()["version"]["number"] == 1
+    assert writer.call("GET", f"{PROMPTS}/ours%20alone").json()["latest"] == 1
+
+
 def test_request_that_is_sent_again_keeps_one_prompt(writer: Caller) -> None:
     body = {"task": "a chef", "name": "once"}
 

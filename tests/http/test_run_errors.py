@@ -115,9 +115,10 @@ def test_expired_key_is_told_so_where_the_seed_has_a_status_for_it(admin: Admini
     again = [late.run("x") for _ in range(3)]
 
     assert {failed(response, 403) for response in again} == {"Access denied: the key has expired; make a new one"}
-    trial = late.post({}, "/api/v1/prompts/x/versions/1/run")
-    assert failed(trial, 403) == "Access denied: the key has expired; make a new one"
     caller = Caller(admin.gateway, late.key)
+    others = [late.post({}, "/api/v1/prompts/x/versions/1/run")]
+    others += [caller.call("GET", path) for path in ("/api/v1/prompts", "/api/v1/prompts/x", "/api/v1/runs")]
+    assert {failed(response, 403) for response in others} == {"Access denied: the key has expired; make a new one"}
     assert [caller.ask().status_code, caller.call("GET", "/models").status_code] == [401, 401]
     assert caller.call("GET", "/api/v1/keys").status_code == 401
 

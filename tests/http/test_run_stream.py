@@ -78,10 +78,10 @@ def test_long_pieces_are_cut_into_events(shop: Team, upstream: Upstream) -> None
 def test_first_delta_comes_while_the_vendor_still_thinks(shop: Team, upstream: Upstream) -> None:
     prompt = upstream.expect(hold_after=1)
     with posting(Client(shop.gateway, shop.key), path=RUN, promptName=shop.published(prompt), stream=True) as wire:
-        read_until(wire, b'"delta": "Il"')
+        read_until(wire, b'"delta":"Il"')
         upstream.release(prompt)
 
-        assert b'"done": true' in read_until(wire, b'"done": true')
+        assert b'"output":"Il' in read_until(wire, b'"done":true')
 
 
 # X-4, M-3b: what was produced is still owed.

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from agents.fence import UNSEEN
+from agents.fence import DEFUSED_TAG, TAG, UNSEEN
 from agents.prompts.tools.asking import Unusable
 from agents.prompts.tools.variables import (
     MOST_VARIABLES,
@@ -26,7 +26,7 @@ FEWEST_STEPS = 2
 SHORTEST = 8  # characters of a step that says something
 LONGEST = 600  # characters of one step or rule; ours ask for far less
 LONGEST_ABOUT = 120
-MOST_SAID = 40  # of anything in one answer; what is more than we use is left aside
+MOST_SAID = 100  # of anything in one answer; what is more than we use is left aside
 
 _TEXTS = b'{"type":"array","minItems":%d,"maxItems":%d,"items":{"type":"string","maxLength":300}}'
 _SCHEMA = (
@@ -49,11 +49,13 @@ _NAMED = re.compile(
 )
 _NAME = re.compile(r"\w+")
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
+_FILLED = re.compile(r"\{\{(\w+)\}\}")
 _OPENED = re.compile(r"\{\{+")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _EMPTY = re.compile(r"[\s.…?_-]*")
 _DETERMINER = re.compile(
-    r"(?:^|[\s('\u2019])(?:the|an?|this|that|these|each|every|your|their|le|la|les|l['\u2019]|une?|des|du|ce|cet|cette|ces|votre)\s*$",
+    r"(?:^|[\s('\u2019])(?:s|the|an?|this|that|these|each|every|your|their"
+    r"|le|la|les|l['\u2019]|une?|des|du|ce|cet|cette|ces|votre)\s*$",
     re.IGNORECASE,
 )
 
@@ -105,20 +107,19 @@ def schema(variables: int) -> Raw:
     return Raw(_SCHEMA % variables)
 
 
-def outline_of(text: str, stated: Sequence[str], suggested: Sequence[str] = ()) -> Outline:
-    """Read a model's outline of a new prompt.
+def outline_of(text: str, needed: Sequence[str]) -> Outline:
+    """Read a model's outline of a prompt whose variables the model chooses.
 
     Args:
         text: JSON.
-        stated: Variables that it must have, by these names; put in where the model forgot them.
-        suggested: Those that it must have, under these names or others that mean the same.
+        needed: Variables that it must have, by these names or others that mean the same; put in where it has none.
 
     Raises:
         Unusable: It is no outline, or says too little.
 
     """
     said = _read(text)
-    found = {name: Variable(name, words_of(name), seems_long(name)) for name in stated}
+    found: dict[str, Variable] = {}
     for each in said.variables:
         _put(found, Variable(upper_snake(each.name), each.about, each.long))
     for text_ in said.texts:
@@ -126,7 +127,7 @@ def outline_of(text: str, stated: Sequence[str], suggested: Sequence[str] = ()) 
             name = (match["double"] or match["single"] or "").strip()
             if _IDENTIFIER.fullmatch(name):
                 _put(found, Variable(name, words_of(name), seems_long(name)))
-    for name in suggested:
+    for name in needed:
         if not any(same(name, other) for other in found):
             _put(found, Variable(name, words_of(name), seems_long(name)))
     return _cleaned(said, found.values())
@@ -185,7 +186,9 @@ def _cleaned(said: _Said, variables: Iterable[Variable]) -> Outline:
 
 
 def _about(variable: Variable) -> str:
-    words = _plain(_NAMED.sub(" ", _OPENED.sub("", variable.about))).rstrip(" :.")[:LONGEST_ABOUT]
+    words = _plain(_defused(_NAMED.sub(lambda found: found["bare"] or " ", variable.about))).rstrip(" :.")[
+        :LONGEST_ABOUT
+    ]
     return words if any(map(str.isalpha, words)) else words_of(variable.name)
 
 
@@ -201,22 +204,42 @@ def _line(text: str, known: Sequence[Variable]) -> str:
     pieces: list[str] = []
     end = 0
     for match in _NAMED.finditer(plain):
-        pieces += _OPENED.sub("{", plain[end : match.start()]), _named(match, plain[: match.start()], by_name)
+        pieces += plain[end : match.start()], _named(match, plain[: match.start()], by_name)
         end = match.end()
-    line = " ".join("".join([*pieces, _OPENED.sub("{", plain[end:])]).split())
-    return "" if _EMPTY.fullmatch(line) else line
+    line = " ".join("".join([*pieces, plain[end:]]).split()).replace(" .", ".").replace(" ,", ",")
+    return "" if _EMPTY.fullmatch(line) else _settled(line, by_name)
+
+
+def _settled(line: str, by_name: Mapping[str, Variable]) -> str:
+    """Return a line in which what is left of tags and braces, once those that were seen are gone, is text."""
+    pieces: list[str] = []
+    end = 0
+    for match in _FILLED.finditer(line):
+        if match[1] in by_name and not by_name[match[1]].long:
+            pieces += _defused(line[end : match.start()]), match[0]
+            end = match.end()
+    return "".join([*pieces, _defused(line[end:])])
+
+
+def _defused(text: str) -> str:
+    return TAG.sub(DEFUSED_TAG, _OPENED.sub("{", text))
 
 
 def _named(match: re.Match[str], before: str, by_name: Mapping[str, Variable]) -> str:
     """Return what stands in a line for what may be a variable."""
     said = (match["double"] or match["single"] or match["angle"] or match["bare"] or "").strip()
     variable = by_name.get(said) or by_name.get(key(said))
-    if match["closing"] or (variable is not None and match["bare"] and said != variable.name):
-        return "" if match["closing"] else said
+    if match["closing"]:
+        return ""
+    # A word in capitals may be no more than that: "CV".
+    if match["bare"] and "_" not in said:
+        return said
     if variable is None:
         return match["bare"] or (f"{{{said}}}" if '"' in said else words_of(said) if _NAME.fullmatch(said) else said)
     if not variable.long:
         return "{{" + variable.name + "}}"
+    if before.lower().endswith((f" {words_of(variable.name)} ", f"'{words_of(variable.name)} ")):
+        return ""
     # What may be long stands in the prompt once, between its tags; elsewhere it is spoken of.
     return words_of(variable.name) if _DETERMINER.search(before) else _lowered(variable.about)
 

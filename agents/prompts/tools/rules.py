@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agents.fence import TAG, UNSEEN
+from agents.fence import DEFUSED_TAG, TAG, UNSEEN
 from agents.messages import Message
 from agents.prompts.tools import slots
 from agents.prompts.tools.layout import laid_out, language_for, phrases_for
@@ -16,7 +16,6 @@ from agents.prompts.tools.values import likely_values
 from agents.prompts.tools.variables import Variable, bracketed, bracketed_at, in_words, same, seems_long, words_of
 from agents.prompts.tools.words import RULE_BASED, Made, Templatized
 
-DEFUSED_TAG = "\u2039"  # looks like the sign that it stands for
 _ROLE = re.compile(r"(?:an?|une?)\s+[^\W\d]", re.IGNORECASE)
 # What asks for a verdict, in the words of tasks.
 _JUDGES = re.compile(

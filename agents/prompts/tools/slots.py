@@ -1,7 +1,7 @@
 """Values taken out of texts: each is replaced where it stands alone, and what comes out is proved to restore it all."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
 from msgspec import Struct
@@ -19,6 +19,8 @@ SHORTEST = 2  # characters of a value that is no number
 # Whatever is between double braces stays, whether a template fills it in or not.
 _BRACED = re.compile(r"\{\{([^{}]*)\}\}")
 _TAKEN = 1
+FEWEST_LOOKS = 100
+MOST_READ = 2_000_000  # characters, in looking for one value
 
 
 class Pair(Struct, frozen=True):
@@ -113,24 +115,36 @@ def _cut(text: str, pairs: Sequence[Pair]) -> str:
         taken[found.start() : found.end()] = bytes([_TAKEN]) * (found.end() - found.start())
     slots: list[tuple[int, int, str]] = []
     for pair in pairs:
-        start = text.find(pair.value)
-        while start >= 0:
-            end = start + len(pair.value)
-            blocked = taken.find(_TAKEN, start, end)
-            if blocked >= 0:
-                end = blocked + 1
-            elif _stands_alone(text, start, end):
-                slots.append((start, end, pair.name))
-                taken[start:end] = bytes([_TAKEN]) * (end - start)
-            else:
-                end = start + 1
-            start = text.find(pair.value, end)
+        for start, end in _places(pair.value, text, taken):
+            slots.append((start, end, pair.name))
+            taken[start:end] = bytes([_TAKEN]) * (end - start)
     pieces: list[str] = []
     done = 0
     for start, end, name in sorted(slots):
         pieces += text[done:start], "{{" + name + "}}"
         done = end
     return "".join([*pieces, text[done:]])
+
+
+def _places(value: str, text: str, taken: bytearray) -> Iterator[tuple[int, int]]:
+    """Yield where a value stands alone and nothing is taken yet."""
+    start = 0
+    # Each look reads the value: one that is long and found everywhere is not looked for everywhere.
+    for _ in range(FEWEST_LOOKS + MOST_READ // len(value)):
+        start = text.find(value, start)
+        if start < 0:
+            return
+        end = start + len(value)
+        blocked = taken.find(_TAKEN, start, end)
+        if blocked >= 0:
+            start = taken.find(0, blocked)
+            if start < 0:
+                return
+        elif _stands_alone(text, start, end):
+            yield start, end
+            start = end
+        else:
+            start += 1
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

@@ -15,6 +15,8 @@ from agents.prompts.tools.words import Made
 
 # What is longer loses more by being said in other words than it gains.
 MOST_REWRITTEN = 1_500
+_BRACED = re.compile(r"\{\{[ \t]*+([^ \t{}]{1,192}+)[ \t]*+\}\}")
+_CLOSED = re.compile(r"\s*+</")
 
 
 class Source(Struct, frozen=True):
@@ -66,9 +68,9 @@ def in_tags(text: str) -> str:
 
     def tagged(found: re.Match[str]) -> str:
         name = found[1]
-        if text[found.end() :].lstrip()[:2] == "</" or not placeholders([found[0]]):
+        if _CLOSED.match(text, found.end()) or not placeholders([found[0]]):
             return found[0]
         tag = key(name).lower()
         return f"<{tag}>{found[0]}</{tag}>"
 
-    return re.sub(r"\{\{[ \t]*([^ \t{}]{1,192})[ \t]*\}\}", tagged, text)
+    return _BRACED.sub(tagged, text)

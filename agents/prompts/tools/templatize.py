@@ -47,6 +47,8 @@ _EXAMPLES: tuple[tuple[str, list[tuple[str, str]]], ...] = (
         [("TEXTE", "Les chat dort sur le … les réveillé avant midi."), ("LANGUE", "français")],
     ),
 )
+# What the fence shows in place of signs that engines read.
+_AS_GIVEN = str.maketrans({DEFUSED_TAG: "<", "\u27e6": "[", "\u27e7": "]"})
 _ELLIPSIS = ("…", "...")
 
 
@@ -108,7 +110,7 @@ def _proposed(answer: str, texts: Sequence[str]) -> tuple[Pair, ...]:
 
 def _spelled(value: str, texts: Sequence[str]) -> str | None:
     """Return a value as a text has it: told whole, in other capitals, or by its beginning and its end."""
-    wanted = value.replace(DEFUSED_TAG, "<").strip()
+    wanted = value.translate(_AS_GIVEN).strip()
     for text in texts:
         for spelling in (value.strip(), wanted, wanted.strip("\"'")):
             if spelling and spelling in text:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from agents.messages import Message
-from agents.prompts.prompt import Content
+from agents.prompts.errors import PromptInvalid
+from agents.prompts.prompt import LONGEST_TEXT, Content
 from agents.prompts.template import LONGEST_VARIABLE, compiled
 
 MOST_VARIABLES = 50  # that a prompt is given; a task that names more has a list
+LONGEST_SAID = LONGEST_TEXT - 50_000  # characters of a task or a prompt: what is made of it has room for our words
 MOST_READ = 20_000  # characters of a task in which variables are looked for
 MOST_WORDS = 4  # of what a task names in words: what has more is a clause
 
@@ -57,6 +59,19 @@ _LONG_NAMES = (
     "TEXTE THREAD TICKET TRANSCRIPT TRANSCRIPTION"
 )
 _LONG = frozenset(_LONG_NAMES.split())
+
+
+def check_said(text: str, param: str) -> None:
+    """Refuse a task or a prompt that is none, or is longer than one may be.
+
+    Raises:
+        PromptInvalid: It is blank, or too long.
+
+    """
+    if not text.strip():
+        raise PromptInvalid(f"'{param}' is empty.", param=param)
+    if len(text) > LONGEST_SAID:
+        raise PromptInvalid(f"'{param}' has {len(text)} characters; {LONGEST_SAID} is the most.", param=param)
 
 
 class Variable(Struct, frozen=True):
@@ -107,7 +122,7 @@ def bracketed(task: str) -> tuple[str, ...]:
 
 def bracketed_at(task: str) -> Iterator[tuple[re.Match[str], str]]:
     """Yield where a task has names in brackets, and each name."""
-    lowered = task.lower()
+    lowered = task[:MOST_READ].lower()
     for found in _BRACKETED.finditer(task[:MOST_READ]):
         said = (found["double"] or found["single"] or found["angle"] or found["square"]).strip()
         is_tag = found["angle"] is not None and (said.lower() in _HTML or f"</{said.lower()}>" in lowered)

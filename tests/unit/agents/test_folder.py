@@ -111,16 +111,16 @@ def test_every_prompt_comes_back_from_its_file_exactly(name, description, tags, 
 @example("a\r\nb\rc\r\n")
 @example("\t{{ x }}\t\n")
 @example("\ufeffBOM")
-def test_the_body_is_the_template_byte_for_byte(text: str):
+def test_the_body_is_the_template_and_one_end_of_line(text: str):
     data = written(sheet_of(stored(), version(user(text)), ""))
 
-    assert data == b"---\nname: Mail\nversion: 1\nstate: DRAFT\n---\n" + text.encode()
+    assert data == b"---\nname: Mail\nversion: 1\nstate: DRAFT\n---\n" + text.encode() + b"\n"
     assert read(data).content == user(text)
 
 
 def test_a_file_is_one_that_a_person_can_read_and_review():
     system = "You write mails.\n\n- Be kind:  \n  always.\n"
-    content = Content((Message("system", system), Message("user", "Write to {{name}}.\n")))
+    content = Content((Message("system", system), Message("user", "Write to {{name}}.")))
     prompt = stored("Email de Bienvenue", "Accueille: « oui »", "support/mails", ("accueil",))
     config = Config(model="gpt-4o", temperature=0.3, max_tokens=200)
 

@@ -16,6 +16,25 @@ def test_a_socket_that_nobody_serves_is_closed_before_it_opens(path: str) -> Non
     assert said == [{"type": "websocket.close", "code": 1000}]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "served_by"),
+    [
+        ("POST", "/api/v1/prompts/generate", "metered"),
+        ("GET", "/api/v1/prompts/generate", "framework"),
+        ("DELETE", "/api/v1/prompts/generate", "framework"),
+        ("POST", "/api/v1/prompts/generated", "framework"),
+    ],
+)
+def test_path_that_is_mounted_for_posts_is_the_frameworks_for_every_other_method(
+    method: str, path: str, served_by: str
+) -> None:
+    front = Front(cast("Litestar", lambda *_: "framework"))
+    front.mount_post("/api/v1/prompts/generate", cast("Any", lambda *_: "metered"))
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode()}
+
+    assert front(scope, cast("Any", None), cast("Any", None)) == served_by
+
+
 async def connected(path: str) -> list[Any]:
     said: list[Any] = []
 

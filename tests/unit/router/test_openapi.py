@@ -42,3 +42,14 @@ def test_what_an_answer_read_is_described_and_may_be_absent() -> None:
     assert set(schemas["Source"]["required"]) == {"document_id", "name", "passage", "score", "text"}
     assert {"sources", "check"} <= set(schemas["CompletionMetadata"]["properties"])
     assert not {"sources", "check"} & set(schemas["CompletionMetadata"]["required"])
+
+
+def test_a_run_of_a_prompt_is_described_with_its_body_its_stream_and_its_refusals() -> None:
+    run = DOCUMENT["paths"]["/api/v1/run"]["post"]
+
+    assert set(run["responses"]) == {"200", "400", "401", "403", "404", "413", "429", "500"}
+    assert set(run["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["RunRequest"]["required"] == ["promptName"]
+    assert {"output", "promptVersion", "durationMs", "model"} <= set(schemas["RunAnswer"]["properties"])
+    assert "/api/v1/prompts/{name}/versions/{number}/run" in DOCUMENT["paths"]

@@ -5,9 +5,10 @@ import pytest
 
 from router.decoding import decode
 from router.errors import Refused
+from router.families import F1
 from router.locality import is_local_caller
+from router.moments import moment_in
 from router.requests import CompletionRequest
-from router.routes.books import _moment
 
 DECODER = msgspec.json.Decoder(CompletionRequest)
 
@@ -42,12 +43,12 @@ def test_an_empty_agent_is_not_taken_for_the_default() -> None:
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00", "tomorrow", ""])
 def test_a_moment_outside_all_calendars_is_refused(text: str) -> None:
     with pytest.raises(Refused) as told:
-        _moment(text, "from")
+        moment_in(text, "from", F1)
     assert told.value.code == "invalid_request"
 
 
 def test_a_plus_that_arrived_as_a_blank_is_a_plus() -> None:
-    assert _moment("2026-01-01T01:00:00 01:00", "from") == _moment("2026-01-01", "from")
+    assert moment_in("2026-01-01T01:00:00 01:00", "from", F1) == moment_in("2026-01-01", "from", F1)
 
 
 @pytest.mark.parametrize("header", [b"x-forwarded-port", b"x-forwarded-server", b"cf-connecting-ip", b"x-client-ip"])

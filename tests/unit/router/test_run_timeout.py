@@ -138,7 +138,7 @@ async def test_run_without_a_route_is_given_up_too_and_is_in_the_book(house, key
     asked = room.desk.asked(caller, await room.desk.find(caller, NAME), {})
 
     with pytest.raises(Refused) as refused:
-        await room.desk.run(asked, "/somewhere/else")
+        await room.desk.run(asked, "/somewhere/else", room.desk.meter())
 
     assert refused.value.code == "run_timeout"
     (row,) = await house.rows("route, status, prompt_version")
@@ -150,7 +150,9 @@ async def test_run_without_a_route_returns_what_it_says_and_its_receipt(house, k
     room = Room(house, key, Text(["Il ", "était"]), within_s=20)
     caller = await room.desk.authenticator.principal([(b"x-api-key", key.encode())], "::1")
 
-    ran = await room.desk.run(room.desk.asked(caller, await room.desk.find(caller, NAME), {}), "/somewhere/else")
+    ran = await room.desk.run(
+        room.desk.asked(caller, await room.desk.find(caller, NAME), {}), "/somewhere/else", room.desk.meter()
+    )
 
     assert ran.output == "Il était"
     (row,) = await house.rows("request_id, status")
