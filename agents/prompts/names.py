@@ -4,10 +4,11 @@ import unicodedata
 from collections.abc import Iterable
 
 from agents.prompts.errors import PromptInvalid
-from agents.prompts.prompt import LATEST, LONGEST_NAME, LONGEST_TEXT, MOST_LABELS, MOST_TAGS, PRODUCTION
+from agents.prompts.prompt import LATEST, LONGEST_NAME, MOST_LABELS, MOST_TAGS, PRODUCTION
 
 LONGEST_WORD = 64  # characters of a label or a tag
 LONGEST_NOTE = 2_000
+LONGEST_DESCRIPTION = 10_000  # a list shows a hundred of them, and is searched through each
 RESERVED = frozenset({LATEST, PRODUCTION})
 # Control, private use, half a pair, and what breaks lines and paragraphs.
 _NEVER = frozenset({"Cc", "Co", "Cs", "Zl", "Zp"})
@@ -119,7 +120,7 @@ def checked_description(text: str) -> str:
         PromptInvalid: It is too long, or no text.
 
     """
-    return _checked_text(text, "description", LONGEST_TEXT)
+    return _checked_text(text, "description", LONGEST_DESCRIPTION)
 
 
 def checked_note(text: str) -> str:

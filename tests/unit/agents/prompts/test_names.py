@@ -126,7 +126,7 @@ def test_tags_are_each_there_once_in_the_order_given():
 
 def test_descriptions_and_notes_are_texts_of_any_number_of_lines():
     assert checked_description("a\n\tb") == checked_note("a\n\tb") == "a\n\tb"
-    for refused in ("a\0", "\udfff", "x" * 200_001):
+    for refused in ("a\0", "\udfff", "x" * 10_001):
         with pytest.raises(PromptInvalid, match="description"):
             checked_description(refused)
         with pytest.raises(PromptInvalid, match="note"):
@@ -148,8 +148,8 @@ def test_a_megabyte_is_refused_at_once(check, text):
     assert time.process_time() - began < 0.1
 
 
-def test_the_longest_description_of_marks_is_folded_at_once():
+def test_a_long_text_of_marks_is_folded_at_once():
     began = time.process_time()
 
-    assert folded("É" + "\u0301\u0316" * 99_999 + "é") == "ee"
+    assert folded("É" + "\u0301\u0316" * 100_000 + "é") == "ee"
     assert time.process_time() - began < 1
