@@ -68,6 +68,15 @@ def test_bytes_that_are_no_json_are_a_wrong_request(shop: Team, body: bytes, con
     assert failed(requests.post(shop.gateway.url + RUN, data=body, headers=headers, timeout=20), 400)
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "1e999", "-1e999", '"\\ud800"', "[" * 5000], ids=lambda text: text[:8])
+def test_value_that_no_text_can_hold_is_a_wrong_request(shop: Team, value: str) -> None:
+    name = shop.published("{{x}}")
+    headers = {"x-api-key": shop.key, "Content-Type": "application/json"}
+    body = f'{{"promptName":"{name}","variables":{{"x":{value}}}}}'
+
+    assert failed(requests.post(shop.gateway.url + RUN, data=body, headers=headers, timeout=20), 400)
+
+
 def test_filled_message_that_is_too_long_is_refused(shop: Team) -> None:
     name = shop.published("{{x}}" * 30)
 
