@@ -53,6 +53,7 @@ _FILLED = re.compile(r"\{\{(\w+)\}\}")
 _OPENED = re.compile(r"\{\{+")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _EMPTY = re.compile(r"[\s.…?_-]*")
+_CONTRACTIONS = ((" de ", "le ", " du "), (" de ", "les ", " des "), (" à ", "le ", " au "), (" à ", "les ", " aux "))
 _DETERMINER = re.compile(
     r"(?:^|[\s('\u2019])(?:s|the|an?|this|that|these|each|every|your|their"
     r"|le|la|les|l['\u2019]|une?|des|du|ce|cet|cette|ces|votre)\s*$",
@@ -204,7 +205,7 @@ def _line(text: str, known: Sequence[Variable]) -> str:
     pieces: list[str] = []
     end = 0
     for match in _NAMED.finditer(plain):
-        pieces += plain[end : match.start()], _named(match, plain[: match.start()], by_name)
+        pieces += _contracted(plain[end : match.start()], _named(match, plain[: match.start()], by_name))
         end = match.end()
     line = " ".join("".join([*pieces, plain[end:]]).split()).replace(" .", ".").replace(" ,", ",")
     return "" if _EMPTY.fullmatch(line) else _settled(line, by_name)
@@ -242,6 +243,14 @@ def _named(match: re.Match[str], before: str, by_name: Mapping[str, Variable]) -
         return ""
     # What may be long stands in the prompt once, between its tags; elsewhere it is spoken of.
     return words_of(variable.name) if _DETERMINER.search(before) else _lowered(variable.about)
+
+
+def _contracted(before: str, mention: str) -> tuple[str, str]:
+    """Return what stands before a mention, and it, as French joins them: "de" and "le texte" are "du texte"."""
+    for preposition, article, joined in _CONTRACTIONS:
+        if before.endswith(preposition) and mention.startswith(article):
+            return before.removesuffix(preposition) + joined, mention.removeprefix(article)
+    return before, mention
 
 
 def _lowered(about: str) -> str:

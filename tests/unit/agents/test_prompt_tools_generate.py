@@ -110,6 +110,16 @@ async def test_a_variable_that_the_model_names_otherwise_is_not_asked_for_twice(
 
 
 @pytest.mark.anyio
+async def test_a_text_is_spoken_of_in_the_words_of_its_label() -> None:
+    label = [{"name": "TEXTE", "about": "le texte à lire", "long": True}]
+    steps = ["Relevez le sujet de {{TEXTE}}.", "Lisez le texte {{TEXTE}}.", "Citez les mots du {{TEXTE}}."]
+
+    made = await generate("lire {{TEXTE}}", model("m"), Scripted(outlined(variables=label, steps=steps)))
+
+    assert "1. Relevez le sujet du texte à lire.\n2. Lisez le texte.\n3. Citez les mots du texte." in text_of(made)
+
+
+@pytest.mark.anyio
 async def test_a_length_that_the_model_forgot_becomes_a_rule() -> None:
     made = await generate(
         "answer in one short letter, in at most eighty words, as JSON", model("m"), Scripted(outlined())
