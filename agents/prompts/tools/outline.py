@@ -9,6 +9,7 @@ from msgspec import Meta, Raw, Struct
 
 from agents.fence import DEFUSED_TAG, TAG, UNSEEN
 from agents.prompts.tools.asking import Unusable
+from agents.prompts.tools.examples import echoes
 from agents.prompts.tools.variables import (
     MOST_VARIABLES,
     Variable,
@@ -174,7 +175,7 @@ def _cleaned(said: _Said, variables: Iterable[Variable]) -> Outline:
     known = [Variable(each.name, _about(each), each.long) for each in variables]
     steps = _lines(said.steps, known)[:MOST_STEPS]
     if len(steps) < FEWEST_STEPS:
-        raise Unusable('"steps" must have two sentences or more, all different')
+        raise Unusable('"steps" must have two sentences or more, all different, none from the examples')
     rules = tuple(rule for rule in _lines(said.rules, known) if rule not in steps)[:MOST_RULES]
     return Outline(
         opening=_line(said.opening, known),
@@ -195,7 +196,7 @@ def _about(variable: Variable) -> str:
 
 def _lines(texts: Iterable[str], known: Sequence[Variable]) -> tuple[str, ...]:
     lines = (_line(text, known) for text in texts)
-    return tuple(dict.fromkeys(line for line in lines if len(line) >= SHORTEST))
+    return tuple(dict.fromkeys(line for line in lines if len(line) >= SHORTEST and not echoes(line)))
 
 
 def _line(text: str, known: Sequence[Variable]) -> str:

@@ -14,6 +14,7 @@ from agents.prompts.template import LONGEST_VARIABLE, compiled
 MOST_VARIABLES = 50  # that a prompt is given; a task that names more has a list
 LONGEST_SAID = LONGEST_TEXT - 50_000  # characters of a task or a prompt: what is made of it has room for our words
 MOST_READ = 20_000  # characters of a task in which variables are looked for
+MOST_SPELLED = 512  # characters of what may be a name
 MOST_WORDS = 4  # of what a task names in words: what has more is a clause
 
 # Names of HTML (Living Standard, section 4) that tasks speak of, and that stand for nothing to be filled in.
@@ -84,14 +85,16 @@ class Variable(Struct, frozen=True):
 
 def upper_snake(words: str) -> str:
     """Return a name in UPPER_SNAKE of ASCII letters, digits and underscores; empty where nothing is left."""
-    spelled = "".join(each for each in unicodedata.normalize("NFKD", words) if not unicodedata.combining(each))
+    # Taking apart what is composed takes the square of a run of marks; of names, the beginning is enough.
+    apart = unicodedata.normalize("NFKD", words[:MOST_SPELLED])
+    spelled = "".join(each for each in apart if not unicodedata.combining(each))
     name = "_".join(_WORD.findall(re.sub(r"(?i)\be-mail", "email", spelled.replace("œ", "oe")).upper()))
     return name.lstrip("0123456789_")[:LONGEST_VARIABLE].rstrip("_")
 
 
 def key(name: str) -> str:
     """Return what two spellings of one name share."""
-    return upper_snake(name) or unicodedata.normalize("NFC", name).casefold()
+    return upper_snake(name) or unicodedata.normalize("NFC", name[:MOST_SPELLED]).casefold()
 
 
 def words_of(name: str) -> str:

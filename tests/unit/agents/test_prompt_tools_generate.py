@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from accounts.errors import BudgetSpent
 from agents.errors import ModelUnavailable, PromptRefused, PromptTooLong, ProviderDown, ProviderTimeout
 from agents.messages import Done, Text
+from agents.prompts.tools.examples import generated
 from agents.prompts.tools.generate import generate
 from agents.prompts.tools.variables import bracketed, in_words, placeholders
 from agents.prompts.tools.words import RULE_BASED, Made
@@ -210,6 +211,7 @@ UNUSABLE = {
     "other shape": says('{"prompt": "x"}'),
     "empty": says(json.dumps(OUTLINE | {"opening": " "})),
     "one step": outlined(steps=["Read the letter.", "Read the letter."]),
+    "copied from the example": outlined(steps=json.loads(generated("fr")[1].content)["steps"]),
     "nothing": (Done(),),
 }
 
