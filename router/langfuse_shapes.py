@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from agents.messages import Message, Role
 from agents.prompts.errors import PromptInvalid
 from agents.prompts.listing import Asked, Listed, Listing
-from agents.prompts.prompt import LATEST, PRODUCTION, Config, Content, Draft, Kind, StoredPrompt, Version
+from agents.prompts.prompt import LATEST, PRODUCTION, Config, Content, Draft, Kind, StoredPrompt, Version, Words
 from agents.prompts.publishing import Publication, type_of
 
 ROLES: tuple[str, ...] = get_args(Role)
@@ -41,15 +41,15 @@ class SentPrompt(Struct, frozen=True, rename="camel"):
     prompt: str | tuple[SentMessage, ...]
     type: Kind | None = None
     config: dict[str, Any] | None = None
-    labels: tuple[str, ...] | None = None
-    tags: tuple[str, ...] | None = None
+    labels: Words | None = None
+    tags: Words | None = None
     commit_message: str | None = None
 
 
 class SentLabels(Struct, frozen=True, rename="camel"):
     """Labels that a version gets beside those it has; other versions lose them."""
 
-    new_labels: tuple[str, ...]
+    new_labels: Words
 
 
 class ShownPrompt(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -212,6 +212,8 @@ def listed(listing: Listing, asked: Asked) -> PromptList:
 
 
 def _row(prompt: Listed) -> ListedPrompt:
+    # Written as JSON here, one after the other: all the values of a page at once would hold the loop.
+    config = msgspec.Raw(msgspec.json.encode(shown_config(prompt.config)))
     return ListedPrompt(
         name=prompt.name,
         type=prompt.kind,
@@ -219,5 +221,5 @@ def _row(prompt: Listed) -> ListedPrompt:
         labels=sorted({label for version in prompt.versions for label in version.labels}),
         tags=prompt.tags,
         last_updated_at=max(version.updated_at for version in prompt.versions),
-        last_config=shown_config(prompt.config),
+        last_config=cast("dict[str, Any]", config),
     )

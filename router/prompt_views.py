@@ -12,6 +12,7 @@ from agents.prompts.errors import PromptInvalid
 from agents.prompts.prompt import (
     LATEST,
     LONGEST_TEXT,
+    MOST_MESSAGES,
     PRODUCTION,
     Config,
     Content,
@@ -23,13 +24,13 @@ from agents.prompts.prompt import (
     State,
     StoredPrompt,
     Version,
+    Words,
 )
 from agents.prompts.template import compiled
 from router.aside import aside
 from router.decoding import LONGEST_ECHO
 from router.menu import Menu
 
-MOST_MESSAGES = 1_000
 LONG_TEXT = 20_000  # characters whose variables are not looked for on the loop
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class DraftRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class VersionRequest(DraftRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new version; labels that lie on another one move to it."""
 
-    labels: tuple[str, ...] = ()
+    labels: Words = ()
 
 
 class PromptRequest(VersionRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,7 +66,7 @@ class PromptRequest(VersionRequest, frozen=True, kw_only=True, forbid_unknown_fi
     name: str
     description: str = ""
     category: str = ""
-    tags: tuple[str, ...] = ()
+    tags: Words = ()
 
 
 class PromptPatch(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,13 +75,13 @@ class PromptPatch(Struct, frozen=True, forbid_unknown_fields=True):
     name: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
     category: str | UnsetType = UNSET
-    tags: tuple[str, ...] | UnsetType = UNSET
+    tags: Words | UnsetType = UNSET
 
 
 class LabelsRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """All labels of a version from now on; they leave other versions."""
 
-    labels: tuple[str, ...]
+    labels: Words
 
 
 class VersionRow(Struct, frozen=True, kw_only=True, rename="camel"):

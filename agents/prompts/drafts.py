@@ -1,6 +1,7 @@
 """What a version may hold."""
 
-from typing import get_args
+from collections.abc import Iterable
+from typing import Any, cast, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 from agents.messages import Message, Role
 from agents.prompts.errors import PromptInvalid
 from agents.prompts.names import checked_note
-from agents.prompts.prompt import LONGEST_TEXT, Config, Content, Draft
+from agents.prompts.prompt import DEEPEST_CONFIG, LONGEST_CONFIG, LONGEST_TEXT, MOST_MESSAGES, Config, Content, Draft
 
 _ROLES = frozenset(get_args(Role))
 
@@ -26,8 +27,8 @@ def checked_draft(draft: Draft) -> Draft:
 
 def _check_content(content: Content) -> None:
     messages = content.messages
-    if not messages:
-        raise PromptInvalid("A version has at least one message", param="messages")
+    if not 0 < len(messages) <= MOST_MESSAGES:
+        raise PromptInvalid(f"A version has 1 to {MOST_MESSAGES} messages", param="messages")
     for message in messages:
         _check_message(message)
     roles = [message.role for message in messages]
@@ -48,6 +49,28 @@ def _check_message(message: Message) -> None:
 def _checked_config(config: Config) -> Config:
     """Return a config as it will be read again: files and programs make some that no edge has decoded."""
     try:
-        return msgspec.json.decode(msgspec.json.encode(config), type=Config)
+        told = msgspec.json.encode(config)
+        kept = msgspec.json.decode(told, type=Config)
     except (msgspec.MsgspecError, TypeError, OverflowError, UnicodeEncodeError, RecursionError) as cause:
         raise PromptInvalid(f"The config is not as it must be: {cause}", param="config") from cause
+    if len(told) > LONGEST_CONFIG:
+        raise PromptInvalid(f"The config has at most {LONGEST_CONFIG} bytes of JSON", param="config")
+    if _is_deep(kept.extra):
+        raise PromptInvalid(f"The config nests at most {DEEPEST_CONFIG} lists and objects", param="config")
+    return kept
+
+
+def _is_deep(value: object) -> bool:
+    """Whether a value nests so much that whoever reads it later, from further down, might not."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST_CONFIG):
+        level = [inner for each in level for inner in _within(each)]
+        if not level:
+            return False
+    return True
+
+
+def _within(value: object) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()

@@ -50,7 +50,12 @@ class Listed(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     versions: tuple[Fitting, ...]
     kind: Kind
-    config: Config
+    stored_config: str
+
+    @property
+    def config(self) -> Config:
+        """The config, read anew each time: a page of long ones holds them only one after the other."""
+        return _config(self.stored_config)
 
 
 class Listing(Struct, frozen=True):
@@ -131,21 +136,21 @@ def _labels(ids: Iterable[str]) -> Script[dict[tuple[str, int], list[str]]]:
     return found
 
 
-def _lasts(numbers: dict[str, int]) -> Script[dict[str, tuple[Kind, Config]]]:
+def _lasts(numbers: dict[str, int]) -> Script[dict[str, tuple[Kind, str]]]:
     """Return kind and config of one version of each prompt."""
     if not numbers:
         return {}
     either = " OR ".join(["(prompt_id = ? AND version = ?)"] * len(numbers))
     values = tuple(value for pair in numbers.items() for value in pair)
     rows = yield Query(f"SELECT prompt_id, {_HEAD} FROM prompt_versions WHERE {either}", values)  # noqa: S608 - placeholders
-    return {prompt_id: ("chat" if _SYSTEM in head else kind, _config(config)) for prompt_id, kind, head, config in rows}
+    return {prompt_id: ("chat" if _SYSTEM in head else kind, config) for prompt_id, kind, head, config in rows}
 
 
-def _listed(row: tuple[Any, ...], versions: list[Fitting], last: tuple[Kind, Config]) -> Listed:
+def _listed(row: tuple[Any, ...], versions: list[Fitting], last: tuple[Kind, str]) -> Listed:
     _, name, tags = row
     kind, config = last
     told = tuple(tags.split("\n")[1:-1])
-    return Listed(name=name, tags=told, versions=tuple(versions), kind=kind, config=config)
+    return Listed(name=name, tags=told, versions=tuple(versions), kind=kind, stored_config=config)
 
 
 _config = msgspec.json.Decoder(Config).decode

@@ -4,19 +4,25 @@ import unicodedata
 from collections.abc import Iterable
 
 from agents.prompts.errors import PromptInvalid
-from agents.prompts.prompt import LATEST, LONGEST_NAME, LONGEST_TEXT, MOST_LABELS, MOST_TAGS, PRODUCTION
+from agents.prompts.prompt import LATEST, LONGEST_NAME, MOST_LABELS, MOST_TAGS, PRODUCTION
 
 LONGEST_WORD = 64  # characters of a label or a tag
 LONGEST_NOTE = 2_000
+LONGEST_DESCRIPTION = 10_000  # a list shows a hundred of them, and is searched through each
 RESERVED = frozenset({LATEST, PRODUCTION})
 # Control, private use, half a pair, and what breaks lines and paragraphs.
 _NEVER = frozenset({"Cc", "Co", "Cs", "Zl", "Zp"})
 _DOTS = frozenset({".", ".."})  # which clients take out of a path
+# Marks are put in order one by one, in a time that grows with the square of their number. In NFC a text has at least a
+# quarter of the characters that it had.
+_LONGEST_SPELLED = 4 * LONGEST_NAME
+_FOLDED_AT_ONCE = 32
 
 
 def spelled(text: str) -> str:
-    """Return a text as names are kept: in NFC, without blanks around it."""
-    return unicodedata.normalize("NFC", text).strip()
+    """Return a text as names are kept: in NFC, without blanks around it; what is too long for a name stays so."""
+    plain = text.strip()
+    return plain if len(plain) > _LONGEST_SPELLED else unicodedata.normalize("NFC", plain).strip()
 
 
 def can_be_found(text: str) -> bool:
@@ -81,10 +87,11 @@ def checked_category(category: str) -> str:
         PromptInvalid: A part of it is empty, `.` or `..`, or it is no name.
 
     """
-    plain = "/".join(part.strip() for part in spelled(category).split("/"))
+    given = spelled(category)
+    parts = [part.strip() for part in given.split("/")] if len(given) <= _LONGEST_SPELLED else [given]
+    plain = "/".join(parts)
     if not plain:
         return ""
-    parts = plain.split("/")
     if not can_be_found(plain) or "" in parts or not _DOTS.isdisjoint(parts):
         reason = f"A category is a path such as 'support/mails' of at most {LONGEST_NAME} characters"
         raise PromptInvalid(reason, param="category")
@@ -113,7 +120,7 @@ def checked_description(text: str) -> str:
         PromptInvalid: It is too long, or no text.
 
     """
-    return _checked_text(text, "description", LONGEST_TEXT)
+    return _checked_text(text, "description", LONGEST_DESCRIPTION)
 
 
 def checked_note(text: str) -> str:
@@ -128,8 +135,11 @@ def checked_note(text: str) -> str:
 
 def folded(*texts: str) -> str:
     """Return texts as a search compares them: without case and accents, one a line."""
-    parts = unicodedata.normalize("NFKD", "\n".join(texts)).casefold()
-    return "".join(sign for sign in parts if not unicodedata.combining(sign))
+    whole = "\n".join(texts)
+    # Piece by piece: nobody will see in which order the marks were.
+    starts = range(0, len(whole), _FOLDED_AT_ONCE)
+    parts = [unicodedata.normalize("NFKD", whole[start : start + _FOLDED_AT_ONCE]) for start in starts]
+    return "".join(sign for sign in "".join(parts).casefold() if not unicodedata.combining(sign))
 
 
 def _checked_text(text: str, param: str, longest: int) -> str:

@@ -8,6 +8,7 @@ from agents.prompts.store import Locked, touched
 from agents.prompts.versions_store import numbered
 from storage.script import Query, Script
 
+MOST_ROWS = 1_000
 _PRODUCTION = "SELECT version FROM prompt_versions WHERE prompt_id = ? AND state = 'PRODUCTION'"
 _ARCHIVE = "UPDATE prompt_versions SET state = 'ARCHIVED', archived_at = ?, updated_at = ? WHERE prompt_id = ?"
 _PROMOTE = """
@@ -69,14 +70,17 @@ def rolled_back(prompt: Locked, author: str, moment: str) -> Script[Version]:
 
 
 def all_of(prompt_id: str) -> Script[list[Promotion]]:
-    """Return the promotions of a prompt, the newest first."""
-    rows = yield Query(f"{_SELECT} ORDER BY number DESC", (prompt_id,))
+    """Return the promotions of a prompt, the newest first: the last `MOST_ROWS`."""
+    rows = yield Query(f"{_SELECT} ORDER BY number DESC LIMIT ?", (prompt_id, MOST_ROWS))
     return [_told(*row) for row in rows]
 
 
 def _put_in_production(prompt: Locked, number: int, back_to: int | None, author: str, moment: str) -> Script[Version]:
     replaced = yield Query(_PRODUCTION, (prompt.id,))
     last = yield from _last(prompt.id)
+    if last is not None:
+        # The clocks of two replicas may be a moment apart.
+        moment = max(moment, last.at.isoformat(timespec="microseconds"))
     # First the old one, as both databases look after each statement that no two are in production.
     yield Query(f"{_ARCHIVE} AND state = 'PRODUCTION'", (moment, moment, prompt.id))
     yield Query(_PROMOTE, (moment, moment, prompt.id, number))

@@ -13,10 +13,14 @@ LATEST = "latest"  # a label that nobody sets: the version with the highest numb
 PRODUCTION = "production"  # a label that nobody sets either: the version in production
 LONGEST_NAME = 200  # characters
 LONGEST_TEXT = 200_000
+LONGEST_CONFIG = 100_000  # bytes of JSON
+DEEPEST_CONFIG = 100  # lists and objects within one another
+MOST_MESSAGES = 1_000
 MOST_TAGS = 50
 MOST_LABELS = 50
 
-Tag = Annotated[str, Meta(min_length=1, max_length=64)]
+# What clients send of labels or tags: more than a prompt may have are counted, but no list of a megabyte is read.
+Words = Annotated[tuple[str, ...], Meta(max_length=1_000)]
 
 
 class Config(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename="camel"):

@@ -233,7 +233,7 @@ class Prompts:
         )
 
     async def promotions(self, project_id: str, name: str) -> list[Promotion]:
-        """Return what was in production when, the newest first."""
+        """Return what was in production when, the newest first: the last thousand promotions."""
 
         def script() -> Script[list[Promotion]]:
             prompt = yield from store.found(project_id, name)

@@ -11,7 +11,8 @@ from agents.prompts.prompt import Config, StoredPrompt, Version, Which
 from agents.prompts.template import Template, compiled
 
 MOST_REMEMBERED = 10_000
-MOST_CHARACTERS = 20_000_000  # of all that is remembered
+HEAVIEST = 40_000_000  # bytes, or nearly, of all that is remembered
+LONG = 20_000  # characters of a version that is not taken apart on the loop
 
 Key = tuple[str, str, Which]
 
@@ -35,7 +36,7 @@ class Runnable(Struct, frozen=True, kw_only=True):
 
     Attributes:
         version: Its number.
-        config: As its author stated it.
+        config: As its author stated it, but for what is without effect.
         model: What the config says, else the default; likewise `agent` and the temperature of `sampling`.
 
     """
@@ -67,7 +68,7 @@ class Shelf:
         self._revision = revision
         self._defaults = defaults
         self._known: dict[Key, Runnable] = {}
-        self._characters = 0
+        self._weight = 0
         self._asked: dict[Key, asyncio.Task[Runnable]] = {}
         self._changes = 0
         revision.on_change(self._forget)
@@ -99,7 +100,12 @@ class Shelf:
 
     async def _look_up(self, key: Key) -> Runnable:
         changes = self._changes
-        found = runnable(*await self._versions.loaded(*key), self._defaults)
+        prompt, version = await self._versions.loaded(*key)
+        if sum(len(message.content) for message in version.content.messages) > LONG:
+            # Variables by the megabyte take a quarter of a second.
+            found = await asyncio.to_thread(runnable, prompt, version, self._defaults)
+        else:
+            found = runnable(prompt, version, self._defaults)
         # What was read before a change must not be remembered after it.
         if changes == self._changes:
             self._remember(key, found)
@@ -112,22 +118,29 @@ class Shelf:
             done.exception()  # told to whoever waits; if all have gone, to nobody
 
     def _remember(self, key: Key, found: Runnable) -> None:
-        length = found.template.length
-        while self._known and (len(self._known) >= MOST_REMEMBERED or self._characters + length > MOST_CHARACTERS):
-            self._characters -= self._known.pop(next(iter(self._known))).template.length
+        weight = _weight(key, found)
+        while self._known and (len(self._known) >= MOST_REMEMBERED or self._weight + weight > HEAVIEST):
+            oldest = next(iter(self._known))
+            self._weight -= _weight(oldest, self._known.pop(oldest))
         self._known[key] = found
-        self._characters += length
+        self._weight += weight
 
     def _forget(self) -> None:
         self._changes += 1
         self._known.clear()
-        self._characters = 0
+        self._weight = 0
         self._asked.clear()
 
 
+def _weight(key: Key, found: Runnable) -> int:
+    # A label is as its caller spells it, in as many ways as he likes.
+    _, name, which = key
+    return found.template.weight + len(name) + len(which.label or "")
+
+
 def runnable(prompt: StoredPrompt, version: Version, defaults: Config) -> Runnable:
-    """Return a version with all that a run needs of it."""
-    config = version.config
+    """Return a version with all that a run needs of it, and without what clients keep in its config."""
+    config = structs.replace(version.config, extra={})
     temperature = defaults.temperature if config.temperature is None else config.temperature
     return Runnable(
         prompt_id=prompt.id,

@@ -14,7 +14,9 @@ from agents.prompts.errors import PromptInvalid, VariablesMissing
 from agents.prompts.prompt import LONGEST_TEXT, Content
 
 LONGEST_VARIABLE = 64  # characters in NFC
+LONGEST_WRITTEN = 4 * LONGEST_VARIABLE  # before it
 LONGEST_FILLED = 10 * LONGEST_TEXT  # characters of all messages together
+PLACE_BYTES = 200  # of a pattern, or of one variable in it, with the text before it
 Value = str | int | float | bool
 
 # Nothing is tried twice: a run of blanks or of other characters holds no brace, so that one opening alone reads it. A
@@ -54,9 +56,9 @@ class Template(Struct, frozen=True):
     patterns: tuple[Pattern, ...]
 
     @property
-    def length(self) -> int:
-        """Characters of the text that stays, all messages together."""
-        return sum(pattern.length for pattern in self.patterns)
+    def weight(self) -> int:
+        """About how many bytes the patterns take, for characters of one byte each."""
+        return sum(pattern.length + PLACE_BYTES * (1 + len(pattern.slots)) for pattern in self.patterns)
 
     def filled(self, values: Mapping[str, Any]) -> tuple[Message, ...]:
         """Return the messages with every variable in its place; what is given beyond them is left aside.
@@ -96,7 +98,9 @@ class Template(Struct, frozen=True):
         try:
             return [values[name] for name in self.variables]
         except KeyError:
-            given = {**{unicodedata.normalize("NFC", name): value for name, value in values.items()}, **values}
+            # What is too long is no variable: the time it takes to put its marks in order grows with their square.
+            short = {name: value for name, value in values.items() if len(name) <= LONGEST_WRITTEN}
+            given = {**{unicodedata.normalize("NFC", name): value for name, value in short.items()}, **values}
         missing = [name for name in self.variables if name not in given]
         if missing:
             raise VariablesMissing(f"Missing variables: {', '.join(missing)}", param="variables")

@@ -5,7 +5,7 @@ What langfuse-python 5.0.4 calls: `GET v2/prompts/{name}` with `label` or `versi
 `GET projects` to check its keys. Statuses are those of Langfuse's server: 201 for a new version, 204 for a deletion.
 """
 
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from litestar import Request, Response, delete, get, patch, post
@@ -15,10 +15,12 @@ from accounts.projects import Projects
 from agents.prompts.listing import Asked
 from agents.prompts.prompt import Which
 from agents.prompts.publishing import Publications
+from router.aside import aside
 from router.auth import Principal
 from router.bodies import page_limit, sent
 from router.errors import Refused
 from router.etags import with_etag
+from router.families import F5
 from router.framing import answers
 from router.langfuse_shapes import (
     Organization,
@@ -32,6 +34,7 @@ from router.langfuse_shapes import (
     publication_of,
     shown,
 )
+from router.moments import moment_in
 from router.prompt_access import MOST_BYTES, desk_of, is_number, meant, numbered
 from router.prompt_paths import name_in
 
@@ -41,6 +44,7 @@ NAMED = f"{PATH}/{{name:str}}"
 TAGS = ["langfuse"]
 MOST_ROWS = 100
 USUAL_ROWS = 50
+LONG_CONFIGS = 20_000  # characters of a page that is not made on the loop
 ORGANIZATION = Organization("organization", "Routeur IA")
 
 
@@ -68,10 +72,12 @@ async def list_prompts(request: Request[Principal, Any, Any]) -> PromptList:
         name=query.get("name"),
         label=query.get("label"),
         tag=query.get("tag"),
-        since=_moment(request, "fromUpdatedAt"),
-        before=_moment(request, "toUpdatedAt"),
+        since=moment_in(query.get("fromUpdatedAt"), "fromUpdatedAt", F5),
+        before=moment_in(query.get("toUpdatedAt"), "toUpdatedAt", F5),
     )
-    return listed(await _publications(request).page(desk.project_id, asked), asked)
+    page = await _publications(request).page(desk.project_id, asked)
+    view = partial(listed, page, asked)
+    return await aside(view) if sum(len(row.stored_config) for row in page.rows) > LONG_CONFIGS else view()
 
 
 @post(PATH, status_code=201, tags=TAGS, opt={"body": SentPrompt})
@@ -121,19 +127,6 @@ def _page(request: Request[Principal, Any, Any]) -> int:
     if not is_number(text) or int(text) == 0:
         raise Refused("invalid_request", "'page' must be an integer from 1 on", param="page", source="query")
     return int(text)
-
-
-def _moment(request: Request[Principal, Any, Any], name: str) -> datetime | None:
-    """Return a time of the query; one without a zone is in UTC."""
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as cause:
-        told = f"'{name}' must be a time as ISO 8601 writes it"
-        raise Refused("invalid_request", told, param=name, source="query") from cause
 
 
 ROUTES = (list_prompts, read_prompt, create_prompt, label_version, delete_prompt, list_own_project)

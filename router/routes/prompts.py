@@ -124,7 +124,7 @@ async def roll_back(request: Request[Principal, Any, Any], name: FromPath[str]) 
 
 @get(f"{NAMED}/promotions", tags=TAGS)
 async def list_promotions(request: Request[Principal, Any, Any], name: FromPath[str]) -> PromotionList:
-    """List what came into production when and by whom, the latest first."""
+    """List what came into production when and by whom, the latest first: a thousand at most."""
     desk = await desk_of(request)
     promotions = await desk.prompts.promotions(desk.project_id, name_in(name))
     return PromotionList([promotion_row(each) for each in promotions])

@@ -1,12 +1,16 @@
 """Examples that models are shown: of outlines, ours, in the language in which they are to write."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from agents.messages import Message
 
 Outlined = tuple[str, dict[str, Any]]
+ECHO = 0.75  # of the words of a line that stand in one line of an example: it was copied
+FEWEST_WORDS = 4  # of a line that can be told to be a copy
+_WORD = re.compile(r"[^\W\d_]{4,}")
 
 _BOOKING: Outlined = (
     "decide whether a guest may cancel a hotel booking for free, given the rules of the hotel and the guest's mail",
@@ -129,6 +133,12 @@ _IMPROVED: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
+def echoes(line: str) -> bool:
+    """Tell whether a line says what an example says: small models copy instead of writing."""
+    words = _words(line)
+    return len(words) >= FEWEST_WORDS and any(len(words & shown) >= ECHO * len(words) for shown in _SHOWN)
+
+
 def generated(language: str) -> list[Message]:
     """Return requests and their outlines, in a language of ours."""
     shots: list[Message] = []
@@ -146,3 +156,17 @@ def improved(language: str) -> list[Message]:
 
 def _json(outline: dict[str, Any]) -> str:
     return json.dumps(outline, ensure_ascii=False, separators=(",", ":"))
+
+
+def _words(line: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(line.casefold()))
+
+
+_SHOWN = [
+    _words(line)
+    for outline in (
+        *(outline for shown in _GENERATED.values() for _, outline in shown),
+        *(outline for _, _, outline in _IMPROVED.values()),
+    )
+    for line in (*outline["steps"], *outline["rules"])
+]

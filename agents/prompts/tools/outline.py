@@ -9,6 +9,7 @@ from msgspec import Meta, Raw, Struct
 
 from agents.fence import DEFUSED_TAG, TAG, UNSEEN
 from agents.prompts.tools.asking import Unusable
+from agents.prompts.tools.examples import echoes
 from agents.prompts.tools.variables import (
     MOST_VARIABLES,
     Variable,
@@ -53,6 +54,7 @@ _FILLED = re.compile(r"\{\{(\w+)\}\}")
 _OPENED = re.compile(r"\{\{+")
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _EMPTY = re.compile(r"[\s.…?_-]*")
+_CONTRACTIONS = ((" de ", "le ", " du "), (" de ", "les ", " des "), (" à ", "le ", " au "), (" à ", "les ", " aux "))
 _DETERMINER = re.compile(
     r"(?:^|[\s('\u2019])(?:s|the|an?|this|that|these|each|every|your|their"
     r"|le|la|les|l['\u2019]|une?|des|du|ce|cet|cette|ces|votre)\s*$",
@@ -173,7 +175,7 @@ def _cleaned(said: _Said, variables: Iterable[Variable]) -> Outline:
     known = [Variable(each.name, _about(each), each.long) for each in variables]
     steps = _lines(said.steps, known)[:MOST_STEPS]
     if len(steps) < FEWEST_STEPS:
-        raise Unusable('"steps" must have two sentences or more, all different')
+        raise Unusable('"steps" must have two sentences or more, all different, none from the examples')
     rules = tuple(rule for rule in _lines(said.rules, known) if rule not in steps)[:MOST_RULES]
     return Outline(
         opening=_line(said.opening, known),
@@ -194,7 +196,7 @@ def _about(variable: Variable) -> str:
 
 def _lines(texts: Iterable[str], known: Sequence[Variable]) -> tuple[str, ...]:
     lines = (_line(text, known) for text in texts)
-    return tuple(dict.fromkeys(line for line in lines if len(line) >= SHORTEST))
+    return tuple(dict.fromkeys(line for line in lines if len(line) >= SHORTEST and not echoes(line)))
 
 
 def _line(text: str, known: Sequence[Variable]) -> str:
@@ -204,7 +206,7 @@ def _line(text: str, known: Sequence[Variable]) -> str:
     pieces: list[str] = []
     end = 0
     for match in _NAMED.finditer(plain):
-        pieces += plain[end : match.start()], _named(match, plain[: match.start()], by_name)
+        pieces += _contracted(plain[end : match.start()], _named(match, plain[: match.start()], by_name))
         end = match.end()
     line = " ".join("".join([*pieces, plain[end:]]).split()).replace(" .", ".").replace(" ,", ",")
     return "" if _EMPTY.fullmatch(line) else _settled(line, by_name)
@@ -242,6 +244,14 @@ def _named(match: re.Match[str], before: str, by_name: Mapping[str, Variable]) -
         return ""
     # What may be long stands in the prompt once, between its tags; elsewhere it is spoken of.
     return words_of(variable.name) if _DETERMINER.search(before) else _lowered(variable.about)
+
+
+def _contracted(before: str, mention: str) -> tuple[str, str]:
+    """Return what stands before a mention, and it, as French joins them: "de" and "le texte" are "du texte"."""
+    for preposition, article, joined in _CONTRACTIONS:
+        if before.endswith(preposition) and mention.startswith(article):
+            return before.removesuffix(preposition) + joined, mention.removeprefix(article)
+    return before, mention
 
 
 def _lowered(about: str) -> str:

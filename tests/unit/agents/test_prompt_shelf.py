@@ -10,7 +10,7 @@ import pytest
 from agents.messages import Message, Sampling
 from agents.prompts.errors import PromptUnknown
 from agents.prompts.prompt import Config, Content, StoredPrompt, Version, Which
-from agents.prompts.shelf import MOST_CHARACTERS, MOST_REMEMBERED, Shelf
+from agents.prompts.shelf import HEAVIEST, MOST_REMEMBERED, Shelf
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -154,9 +154,31 @@ async def test_what_is_known_is_bounded_by_number_and_by_length(shelf: SimpleNam
     assert shelf.of.known("p", "0", WHICH) is None
     assert shelf.of.known("p", "1", WHICH) is not None
 
-    shelf.versions.text = "x" * (MOST_CHARACTERS // 4)
+    shelf.versions.text = "x" * (HEAVIEST // 5)
     for number in range(5):
         await shelf.of.find("p", f"long {number}", WHICH)
 
     known = [shelf.of.known("p", f"long {number}", WHICH) is not None for number in range(5)]
     assert known == [False, True, True, True, True]
+
+
+async def test_variables_labels_and_what_clients_keep_count_though_they_are_no_text(shelf: SimpleNamespace):
+    shelf.versions.text, shelf.versions.config = "{{x}}" * 40_000, Config(extra={"kept": "by a client"})
+    first = await shelf.of.find("p", "first", WHICH)
+    for number in range(20):
+        await shelf.of.find("p", "mail", Which(label=f"{number}"))
+
+    assert shelf.of.known("p", "first", WHICH) is None
+    assert first.config == Config()
+
+
+async def test_a_long_version_is_taken_apart_beside_the_loop(shelf: SimpleNamespace):
+    shelf.versions.text = "{{x}}" * 40_000
+    asked = asyncio.create_task(shelf.of.find("p", "mail", WHICH))
+    turns = 0
+    while not asked.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert len((await asked).template.patterns[0].slots) == 40_000
+    assert turns > 50  # of the loop; a handful when it has to wait

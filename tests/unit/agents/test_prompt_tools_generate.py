@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from accounts.errors import BudgetSpent
 from agents.errors import ModelUnavailable, PromptRefused, PromptTooLong, ProviderDown, ProviderTimeout
 from agents.messages import Done, Text
+from agents.prompts.tools.examples import generated
 from agents.prompts.tools.generate import generate
 from agents.prompts.tools.variables import bracketed, in_words, placeholders
 from agents.prompts.tools.words import RULE_BASED, Made
@@ -110,6 +111,16 @@ async def test_a_variable_that_the_model_names_otherwise_is_not_asked_for_twice(
 
 
 @pytest.mark.anyio
+async def test_a_text_is_spoken_of_in_the_words_of_its_label() -> None:
+    label = [{"name": "TEXTE", "about": "le texte à lire", "long": True}]
+    steps = ["Relevez le sujet de {{TEXTE}}.", "Lisez le texte {{TEXTE}}.", "Citez les mots du {{TEXTE}}."]
+
+    made = await generate("lire {{TEXTE}}", model("m"), Scripted(outlined(variables=label, steps=steps)))
+
+    assert "1. Relevez le sujet du texte à lire.\n2. Lisez le texte.\n3. Citez les mots du texte." in text_of(made)
+
+
+@pytest.mark.anyio
 async def test_a_length_that_the_model_forgot_becomes_a_rule() -> None:
     made = await generate(
         "answer in one short letter, in at most eighty words, as JSON", model("m"), Scripted(outlined())
@@ -202,6 +213,7 @@ UNUSABLE = {
     "other shape": says('{"prompt": "x"}'),
     "empty": says(json.dumps(OUTLINE | {"opening": " "})),
     "one step": outlined(steps=["Read the letter.", "Read the letter."]),
+    "copied from the example": outlined(steps=json.loads(generated("fr")[1].content)["steps"]),
     "nothing": (Done(),),
 }
 

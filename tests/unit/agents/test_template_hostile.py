@@ -149,3 +149,13 @@ def test_a_message_may_be_filled_up_to_the_longest_text():
     template = compiled(Content((Message("user", "{{x}}!"),)))
 
     assert len(template.filled({"x": "v" * (LONGEST_TEXT - 1)})[0].content) == LONGEST_TEXT
+
+
+def test_a_value_whose_name_is_a_megabyte_of_marks_is_left_aside_at_once():
+    template = compiled(Content((Message("user", "{{x}}"),)))
+    began = time.process_time()
+
+    with pytest.raises(VariablesMissing, match="x"):
+        template.filled({"e" + "\u0301\u0316" * 200_000: 1})
+
+    assert time.process_time() - began < 0.5

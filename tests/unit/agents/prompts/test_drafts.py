@@ -1,5 +1,6 @@
 """What a version may hold is checked before it is kept, whoever made it."""
 
+import msgspec
 import pytest
 
 from agents.messages import Message
@@ -22,6 +23,7 @@ def draft(*messages, kind="text", config=Config(), note=""):  # noqa: B008 - fro
         draft(Message("user", "")),
         draft(ASSISTANT, USER, SYSTEM, kind="chat"),
         draft(Message("user", "x" * 200_000), note="why"),
+        draft(USER, config=Config(extra={"a": msgspec.json.decode("[" * 99 + "]" * 99)})),
         draft(USER, config=Config(model="m", temperature=2.0, extra={"deep": [{"a": 2**70}, 1.5, None]})),
     ],
 )
@@ -41,6 +43,7 @@ def test_what_can_be_run_is_kept_as_it_is(kept):
         draft(Message("user", "x" * 200_001)),
         draft(Message("user", "\ud800")),
         draft(Message("tool", "x"), kind="chat"),
+        draft(*[USER] * 1_001, kind="chat"),
     ],
 )
 def test_messages_that_make_no_version_are_refused(refused):
@@ -59,6 +62,8 @@ def test_messages_that_make_no_version_are_refused(refused):
         Config(max_tokens=0),
         Config(extra={"a": object()}),
         Config(extra={"a": "\ud800"}),
+        Config(extra={"a": [[]] * 34_000}),
+        Config(extra={"a": msgspec.json.decode("[" * 100 + "]" * 100)}),
     ],
 )
 def test_a_config_that_no_edge_would_let_in_is_refused(config):

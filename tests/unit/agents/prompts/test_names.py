@@ -1,5 +1,7 @@
 """Names are what people type: any script, and nothing that hides or breaks a line."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,7 +126,7 @@ def test_tags_are_each_there_once_in_the_order_given():
 
 def test_descriptions_and_notes_are_texts_of_any_number_of_lines():
     assert checked_description("a\n\tb") == checked_note("a\n\tb") == "a\n\tb"
-    for refused in ("a\0", "\udfff", "x" * 200_001):
+    for refused in ("a\0", "\udfff", "x" * 10_001):
         with pytest.raises(PromptInvalid, match="description"):
             checked_description(refused)
         with pytest.raises(PromptInvalid, match="note"):
@@ -133,3 +135,21 @@ def test_descriptions_and_notes_are_texts_of_any_number_of_lines():
 
 def test_a_search_sees_neither_case_nor_accents():
     assert folded("ÉTÉ", "Straße") == "ete\nstrasse"
+
+
+@pytest.mark.parametrize("check", [checked_name, checked_label, checked_category, lambda text: checked_tags([text])])
+@pytest.mark.parametrize("text", ["e" + "\u0301\u0316" * 200_000, "/" * 1_000_000], ids=["marks", "slashes"])
+def test_a_megabyte_is_refused_at_once(check, text):
+    began = time.process_time()
+
+    with pytest.raises(PromptInvalid):
+        check(text)
+
+    assert time.process_time() - began < 0.1
+
+
+def test_a_long_text_of_marks_is_folded_at_once():
+    began = time.process_time()
+
+    assert folded("É" + "\u0301\u0316" * 100_000 + "é") == "ee"
+    assert time.process_time() - began < 1
