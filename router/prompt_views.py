@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from agents.aside import aside
 from agents.messages import Message, Role
 from agents.prompts.diff import MessageDiff, SettingDiff
 from agents.prompts.errors import PromptInvalid
@@ -27,7 +28,6 @@ from agents.prompts.prompt import (
     Words,
 )
 from agents.prompts.template import compiled
-from router.aside import aside
 from router.decoding import LONGEST_ECHO
 from router.menu import Menu
 

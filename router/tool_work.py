@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from agents.aside import aside
 from agents.messages import Message
 from agents.prompts.tools import rules
 from agents.prompts.tools.generate import generate
@@ -16,7 +17,6 @@ from agents.prompts.tools.words import Made, Templatized
 from agents.providers.models import Models
 from metering.receipt import Receipt
 from pricing_tables.model import Model
-from router.aside import aside
 from router.vendor_prompts import (
     SentTurn,
     TargetModel,

@@ -1,15 +1,16 @@
 """What a golden sample's answer is beside the one that is held for good: how alike, and what differs (3.2.6)."""
 
-import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
+from functools import partial
 from itertools import takewhile
 from typing import Literal
 
 from msgspec import Struct
 
+from agents.aside import aside
 from agents.prompts.diff import unified
 
 Verdict = Literal["identical", "modified"]
@@ -41,7 +42,7 @@ async def compared(kept: str, answered: str) -> Comparison:
     """Compare two texts, beside the event loop unless they are the same."""
     if kept == answered:
         return IDENTICAL
-    return await asyncio.to_thread(_compared, kept, answered)
+    return await aside(partial(_compared, kept, answered))
 
 
 def _compared(kept: str, answered: str) -> Comparison:

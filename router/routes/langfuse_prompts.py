@@ -12,10 +12,10 @@ from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath
 
 from accounts.projects import Projects
+from agents.aside import aside
 from agents.prompts.listing import Asked
 from agents.prompts.prompt import Which
 from agents.prompts.publishing import Publications
-from router.aside import aside
 from router.auth import Principal
 from router.bodies import page_limit, sent
 from router.errors import Refused

@@ -7,10 +7,10 @@ from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath
 
 from accounts.pages import MOST_ROWS, USUAL_ROWS
+from agents.aside import aside
 from agents.prompts.diff import difference
 from agents.prompts.errors import PromptInvalid, PromptUnknown
 from agents.prompts.prompt import LATEST, PRODUCTION, Config, StoredPrompt, Version, Which
-from router.aside import aside
 from router.auth import Principal
 from router.bodies import page_limit, sent
 from router.etags import with_etag

@@ -1,11 +1,12 @@
 """A model asked for JSON: constrained where its provider can, told its fault once, else given up."""
 
-import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from msgspec import Raw, Struct
 
+from agents.aside import aside
 from agents.errors import ModelUnavailable, PromptRefused, PromptTooLong, ProviderError
 from agents.messages import Message, Prompt, Sampling
 from agents.plan import object_in, whole
@@ -58,7 +59,7 @@ async def answered(question: Question, read: Callable[[str], T], model: Model, m
             return None
         try:
             # What it is held against may be long, and everybody else waits for this thread.
-            return await asyncio.to_thread(read, object_in(text))
+            return await aside(partial(read, object_in(text)))
         except Unusable as fault:
             last = question.messages[-1]
             told = f"{last.content}\n\nAn earlier answer could not be used: {fault}. Mend that."

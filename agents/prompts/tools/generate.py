@@ -1,11 +1,11 @@
 """A task becomes a prompt: a model says what the prompt must say, we lay it out."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 
 from msgspec.structs import replace
 
+from agents.aside import aside
 from agents.fence import Fence
 from agents.messages import Message
 from agents.prompts.tools.asking import Question, answered
@@ -58,9 +58,9 @@ async def generate(task: str, model: Model, models: Provider) -> Made:
     """
     check_said(task, "task")
     # A task may be long, and everybody else waits for this thread.
-    question, read = await asyncio.to_thread(_asked, task)
+    question, read = await aside(partial(_asked, task))
     outline = await answered(question, read, model, models)
-    return await asyncio.to_thread(_made, task, outline)
+    return await aside(partial(_made, task, outline))
 
 
 def _asked(task: str) -> tuple[Question, Callable[[str], Outline]]:

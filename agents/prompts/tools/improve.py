@@ -1,11 +1,11 @@
 """A prompt becomes a better one: every placeholder is kept, feedback is followed."""
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 
 from msgspec.structs import replace
 
+from agents.aside import aside
 from agents.fence import Fence
 from agents.messages import Message
 from agents.prompts.tools.asking import Question, answered
@@ -55,11 +55,11 @@ async def improve(
 
     """
     # A prompt may be long, and everybody else waits for this thread.
-    source, question = await asyncio.to_thread(_asked, messages, system, feedback)
+    source, question = await aside(partial(_asked, messages, system, feedback))
     outline = await answered(question, partial(outline_within, names=source.names), model, models)
     if outline is None:
-        return await asyncio.to_thread(rebuilt, messages, system, feedback)
-    return await asyncio.to_thread(_laid_out, source, outline, feedback or "")
+        return await aside(partial(rebuilt, messages, system, feedback))
+    return await aside(partial(_laid_out, source, outline, feedback or ""))
 
 
 def _asked(messages: Sequence[Message], system: str | None, feedback: str | None) -> tuple[Source, Question]:

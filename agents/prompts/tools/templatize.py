@@ -1,6 +1,5 @@
 """A prompt with its values becomes one with placeholders: a model proposes values, we take them out and prove it."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from agents.aside import aside
 from agents.fence import DEFUSED_TAG, Fence
 from agents.messages import Message
 from agents.prompts.tools import rules, slots
@@ -78,11 +78,11 @@ async def templatize(messages: Sequence[Message], system: str | None, model: Mod
     """
     texts = [*([system] if system else []), *(message.content for message in messages)]
     # Texts may be long, and everybody else waits for this thread.
-    question = await asyncio.to_thread(_asked, texts)
+    question = await aside(partial(_asked, texts))
     proposed = await answered(question, partial(_proposed, texts=texts), model, models)
     if proposed is None:
-        return await asyncio.to_thread(rules.taken_out, messages, system)
-    return await asyncio.to_thread(slots.taken_out, messages, system, proposed)
+        return await aside(partial(rules.taken_out, messages, system))
+    return await aside(partial(slots.taken_out, messages, system, proposed))
 
 
 def _asked(texts: Sequence[str]) -> Question:
