@@ -14,10 +14,11 @@ SHORTEST = 200  # characters of a prompt that says what to do
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 _TAG = re.compile(r"<(/?)([^\W\d][\w-]*)[^<>]*>")
 _EMPTY_TAG = re.compile(r"<([\w-]+)>\s*</\1>")
-# Of what we tell models: names of our fields, tags around data, what an example left open.
+# Of what we tell models: names of our fields, tags around data, words of examples.
 _OURS = re.compile(
     r"</?(?:request|prompt|feedback|inputs|instructions)\b|-[0-9a-f]{8}\b"
-    r"|\"(?:opening|variables|steps|rules|judges)\"|HOTEL_RULES|GUEST_MAIL|FICHE_OEUVRE",
+    r"|\"(?:opening|variables|steps|rules|judges)\"|HOTEL_RULES|GUEST_MAIL|REGLEMENT_HOTEL|COURRIER_RECU"
+    r"|\{\{(?:SHEET|FICHE)\}\}|booking agent|museum guide|chargé des réservations|médiateur de musée",
     re.IGNORECASE,
 )
 _LEFT = re.compile(r"\{\$|(?<!\{)\{\w+\}(?!\})|\{\{(?!\w+\}\})|\[[A-Z_]{2,}\]|…\s*$", re.MULTILINE)

@@ -15,7 +15,7 @@ from router.prompt_views import DraftRequest, PromptAnswer, draft_of
 from router.vendor_prompts import CallUsage, TargetModel
 
 LONGEST_TITLE = 60  # characters of a name that is made of a task
-MOST_READ = 800  # characters of a task, for its title
+MOST_READ = 1_000  # of the task: marks are put in order in a time that grows with the square of their number
 UNTITLED = "Prompt"
 
 
@@ -108,9 +108,9 @@ async def check_place(place: Place, project_id: str, prompts: Prompts) -> None:
 
 def title_of(task: str) -> str:
     """Return a name for the prompt of a task: its first words."""
-    # Composing takes the square of a run of marks: more is read than a title needs, and no more.
-    beginning = task[:MOST_READ]
-    plain = unicodedata.normalize("NFC", "".join([sign if sign.isprintable() else " " for sign in beginning]))
+    plain = unicodedata.normalize(
+        "NFC", "".join([sign if sign.isprintable() else " " for sign in task.lstrip()[:MOST_READ]])
+    )
     words = plain.split()
     title = ""
     for word in words:

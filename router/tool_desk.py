@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from accounts.gate.gate import Hold
 from accounts.idempotency.store import Stored
-from agents.messages import Task
+from agents.messages import Sampling, Task
+from agents.prompts.tools.improve import IMPROVED_TOKENS
 from agents.prompts.tools.words import RULE_BASED
 from agents.providers.models import Models
 from metering.ledger import Admission
@@ -24,6 +25,7 @@ from router.tool_work import Reach
 from router.turnstile import Turnstile
 
 AGENT = PERMISSION = "prompt_tools"
+ONE_CALL = Sampling(max_tokens=IMPROVED_TOKENS)  # how much a tool has answered at once, as a rule
 
 
 Check = Callable[[], Awaitable[None]]
@@ -143,7 +145,8 @@ class ToolDesk(Struct, frozen=True, kw_only=True):
         if choice.warning is not None:
             meter.warn(choice.warning)
         # What the tool writes around it is not known here: each call that is larger is covered when it is made.
-        return await self.gate.let_in(admission, Task("\n".join(texts), choice.model), meter)
+        task = Task("\n".join(texts), choice.model, sampling=ONE_CALL)
+        return await self.gate.let_in(admission, task, meter)
 
     def _admission(self, principal: Principal, meter: Meter, route: str) -> Admission:
         model = RULE_BASED if self.choice is None else self.choice.asked.name

@@ -13,6 +13,7 @@ from router.decoding import LONGEST_ECHO
 from router.errors import Refused
 
 TargetModel = Annotated[str, Meta(min_length=1, max_length=256)] | None
+MOST_BLOCKS = 1_000  # of all turns together: each costs more than its characters
 # What a block that is no text is called in the vendor's own words; others are named as they are.
 KINDS = {"image": "images", "document": "documents", "tool_use": "tool calls", "tool_result": "tool results"}
 
@@ -93,12 +94,15 @@ def texts_of(messages: Sequence[SentTurn]) -> list[list[str]]:
     """Return the texts of each turn.
 
     Raises:
-        Refused: `invalid_request`: there is none; a turn is no text, or an empty one; something is to be cached; or
-            anything but one answer's beginning follows the user's turns (5.2).
+        Refused: `invalid_request`: there is none, or too much; a turn is no text, or an empty one; something is to be
+            cached; or anything but one answer's beginning follows the user's turns (5.2).
 
     """
     if not messages:
         raise Refused("invalid_request", "'messages' must have one message at least", param="messages")
+    if sum(1 if isinstance(each.content, str) else len(each.content) for each in messages) > MOST_BLOCKS:
+        reason = f"'messages' has too many blocks of text: at most {MOST_BLOCKS} in all"
+        raise Refused("invalid_request", reason, param="messages")
     for index, message in enumerate(messages):
         last = index > 0 and index == len(messages) - 1
         if message.role == "assistant" and not last:

@@ -68,16 +68,18 @@ class Samples:
                 raise samples_store.unknown("?")
         return await self._database.read(partial(samples_store.these, prompt_id, tuple(dict.fromkeys(ids))))
 
-    async def check_free(self, prompt_id: str, name: str) -> str:
+    async def check_free(self, prompt_id: str, name: str, variables: Mapping[str, Value]) -> str:
         """Return the name of a sample as it would be kept, before anything is spent on its answer.
 
         Raises:
-            PromptInvalid: It cannot be a name, or the prompt has as many samples as it may.
+            PromptInvalid: It cannot be a name, the variables are too many or too long, or the prompt has as many
+                samples as it may.
             PromptTaken: The prompt has a sample of this name.
             StorageDown: That cannot be told now.
 
         """
         plain = checked_name(name)
+        _checked_variables(variables)
         await self._database.read(partial(samples_store.room_for, prompt_id, plain))
         return plain
 

@@ -60,7 +60,7 @@ async def keep_sample(request: Request[Principal, Any, Any], name: FromPath[str]
     """Keep an answer as the one that later versions are held against; without `output`, that of a run made now."""
     desk, prompt = await _found(request, name)
     asked, samples = await sent(request, SampleRequest, MOST_BYTES), _samples(request)
-    plain = await samples.check_free(prompt.id, asked.name)
+    plain = await samples.check_free(prompt.id, asked.name, asked.variables)
     if asked.output is None:
         kept, receipt = await _while_there(request, _answered(request, prompt, asked))
     else:

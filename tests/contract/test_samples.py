@@ -49,8 +49,8 @@ async def test_name_is_kept_once_whoever_keeps_it_at_the_same_time(shared_url):
         assert sum(isinstance(each, PromptTaken) for each in outcomes) == 7
         assert len((await samples.page(prompt.id, Cut())).rows) == 1
         with pytest.raises(PromptTaken, match="'cas'"):
-            await samples.check_free(prompt.id, "cas")
-        assert await samples.check_free(prompt.id, " autre ") == "autre"
+            await samples.check_free(prompt.id, "cas", {})
+        assert await samples.check_free(prompt.id, " autre ", {}) == "autre"
 
 
 async def test_samples_are_named_in_the_order_wanted_and_only_by_their_own_prompt(shared_url):
@@ -74,7 +74,7 @@ async def test_removed_sample_is_gone_and_its_name_free(shared_url):
 
         with pytest.raises(PromptUnknown):
             await samples.find(prompt.id, kept.id)
-        assert await samples.check_free(prompt.id, "cas") == "cas"
+        assert await samples.check_free(prompt.id, "cas", {}) == "cas"
 
 
 async def test_samples_go_with_their_prompt_and_none_comes_after_it(shared_url):

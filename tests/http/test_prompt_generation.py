@@ -1,5 +1,7 @@
 """Prompts that are generated and kept as drafts, where their team finds them (5.7)."""
 
+import time
+
 import pytest
 
 from tests.http.accounts import ORGANIZATION, Administrator, Caller
@@ -70,6 +72,16 @@ def test_prompt_without_a_name_is_called_after_its_task_and_takes_no_other_ones(
     assert second["name"].startswith(first["name"])
     assert second["name"] != first["name"]
     assert (first["version"]["number"], second["version"]["number"]) == (1, 1)
+
+
+def test_task_of_a_hundred_thousand_marks_holds_nobody_up(writer: Caller, upstream: Upstream) -> None:
+    task = "a" + "\u0315\u0300" * 70_000 + upstream.expect(**said(OUTLINE))
+    began = time.monotonic()
+
+    response = post(writer, KEPT, {"task": task})
+
+    assert response.status_code == 200, response.text
+    assert time.monotonic() - began < 5
 
 
 def test_prompt_that_is_there_gets_one_more_version_when_that_is_said(writer: Caller, upstream: Upstream) -> None:

@@ -212,6 +212,8 @@ def test_client_that_leaves_ends_the_batch_and_pays_for_what_was_used(shop, name
         ({"name": "x", "version": 9}, 404, "version 9"),
         ({"name": "x"}, 400, "Missing variables: ton, question"),
         ({"name": "taken", "output": "y"}, 409, "taken"),
+        # Told before anything is spent on an answer: of the variables that are missing nobody hears.
+        ({"name": "x", "variables": {f"v{number}": 1 for number in range(1_001)}}, 400, "at most 1000 variables"),
     ],
 )
 def test_sample_that_cannot_be_kept_is_refused_with_its_reason(shop, crowded, body, status, said):

@@ -24,6 +24,7 @@ from tests.http.tools import (
     filled,
     post,
     refused,
+    said,
     texts,
 )
 from tests.upstream import Upstream
@@ -120,6 +121,7 @@ def test_task_that_is_not_as_it_must_be_is_named(writer: Caller, body: object, t
         ([ASSISTANT, USER], "'messages[0]' must be of the user"),
         ([USER, ASSISTANT, USER], "'messages[1]' must be of the user: only contiguous user messages"),
         ([ASSISTANT], "'messages[0]' must be of the user"),
+        ([USER] * 1_001, "'messages' has too many blocks of text: at most 1000 in all"),
         ([USER | {"content": "x" * 100_000}] * 3, "'messages' is too long: at most 200000 characters in all"),
     ],
     ids=lambda each: str(each)[:40],
@@ -193,6 +195,18 @@ def test_spent_budget_is_not_to_be_tried_again_and_asks_nobody(
     assert response.json()["error"]["details"] == {"error_code": "enforced_spend_limit_reached"}
     assert response.headers["x-should-retry"] == "false"
     assert upstream.seen(task) == []
+
+
+def test_budget_that_covers_the_calls_of_a_tool_lets_it_work(admin: Administrator, upstream: Upstream) -> None:
+    project, task = admin.project(), upstream.expect(**said("no outline"))
+    # Two calls of 600 tokens of gpt-4o, not one of the 4,096 that an answer may have elsewhere.
+    budget = {"scope": "project", "scope_id": project, "unit": "EUR", "limit": "0.03", "window": "month"}
+    admin.made(f"{ORGANIZATION}/budgets", budget | {"kind": "hard"})
+
+    response = post(admin.caller(project, PERMISSION), GENERATE, {"task": task})
+
+    assert response.status_code == 200, response.text
+    assert len(upstream.seen(task)) == 2
 
 
 # 5.1.4

@@ -1,5 +1,6 @@
 """A model asked for JSON: constrained where its provider can, told its fault once, else given up."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -56,7 +57,8 @@ async def answered(question: Question, read: Callable[[str], T], model: Model, m
         except (ModelUnavailable, ProviderError, PromptTooLong):
             return None
         try:
-            return read(object_in(text))
+            # What it is held against may be long, and everybody else waits for this thread.
+            return await asyncio.to_thread(read, object_in(text))
         except Unusable as fault:
             last = question.messages[-1]
             told = f"{last.content}\n\nAn earlier answer could not be used: {fault}. Mend that."

@@ -1,5 +1,7 @@
 """A task becomes a prompt: a model says what the prompt must say, we lay it out."""
 
+import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from msgspec.structs import replace
@@ -10,7 +12,7 @@ from agents.prompts.tools.asking import Question, answered
 from agents.prompts.tools.examples import generated
 from agents.prompts.tools.layout import laid_out, language_for, phrases_for, spoken_in
 from agents.prompts.tools.limits import with_limits
-from agents.prompts.tools.outline import outline_of, outline_within, schema
+from agents.prompts.tools.outline import Outline, outline_of, outline_within, schema
 from agents.prompts.tools.rules import asks_for_verdict, built
 from agents.prompts.tools.variables import bracketed, check_said, in_words, same
 from agents.prompts.tools.words import Made
@@ -55,6 +57,14 @@ async def generate(task: str, model: Model, models: Provider) -> Made:
 
     """
     check_said(task, "task")
+    # A task may be long, and everybody else waits for this thread.
+    question, read = await asyncio.to_thread(_asked, task)
+    outline = await answered(question, read, model, models)
+    return await asyncio.to_thread(_made, task, outline)
+
+
+def _asked(task: str) -> tuple[Question, Callable[[str], Outline]]:
+    """Return what a model is asked for a task, and what reads its answer."""
     stated = bracketed(task)
     fence = Fence()
     names = [*stated, *(name for name in in_words(task) if not any(same(name, other) for other in stated))]
@@ -68,7 +78,10 @@ async def generate(task: str, model: Model, models: Provider) -> Made:
         OUTLINE_TOKENS + NAMED_TOKENS * len(names),
     )
     read = partial(outline_within, names=names) if stated else partial(outline_of, needed=names)
-    outline = await answered(question, read, model, models)
+    return question, read
+
+
+def _made(task: str, outline: Outline | None) -> Made:
     if outline is None:
         return built(task)
     outline = with_limits(replace(outline, judges=outline.judges or asks_for_verdict(task)), task)

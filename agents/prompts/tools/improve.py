@@ -1,5 +1,6 @@
 """A prompt becomes a better one: every placeholder is kept, feedback is followed."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -53,6 +54,16 @@ async def improve(
         StorageError: The books cannot say so.
 
     """
+    # A prompt may be long, and everybody else waits for this thread.
+    source, question = await asyncio.to_thread(_asked, messages, system, feedback)
+    outline = await answered(question, partial(outline_within, names=source.names), model, models)
+    if outline is None:
+        return await asyncio.to_thread(rebuilt, messages, system, feedback)
+    return await asyncio.to_thread(_laid_out, source, outline, feedback or "")
+
+
+def _asked(messages: Sequence[Message], system: str | None, feedback: str | None) -> tuple[Source, Question]:
+    """Return a prompt that is to be better, and what a model is asked of it."""
     source = Source.of(messages, system)
     check_said(source.text, "messages")
     fence = Fence()
@@ -65,15 +76,12 @@ async def improve(
         schema(len(source.names)),
         IMPROVED_TOKENS + NAMED_TOKENS * len(source.names),
     )
-    outline = await answered(question, partial(outline_within, names=source.names), model, models)
-    if outline is None:
-        return rebuilt(messages, system, feedback)
-    outline = replace(outline, judges=outline.judges or asks_for_verdict(source.text))
-    return _laid_out(source, outline, feedback or "")
+    return source, question
 
 
 def _laid_out(source: Source, outline: Outline, feedback: str) -> Made:
     """Return the prompt in the model's words; where these lose something, what it said stands in it as well."""
+    outline = replace(outline, judges=outline.judges or asks_for_verdict(source.text))
     phrases = phrases_for(outline.text)
     made = laid_out(outline, phrases, source.prefill)
     if source.survives_in(made.messages[0].content, feedback):

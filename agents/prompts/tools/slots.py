@@ -93,10 +93,12 @@ def _chosen(texts: Sequence[str], pairs: Iterable[Pair]) -> list[Pair]:
     used |= {key(inner) for text in texts for inner in _BRACED.findall(text)}
     chosen: dict[str, Pair] = {}
     for pair in pairs:
+        if len(chosen) == MOST_VALUES:
+            break
         value = pair.value.strip()
         is_value = len(value) >= SHORTEST or value.isdigit()
         is_there = is_value and value not in chosen and any(value in text for text in texts)
-        if is_there and value[0] not in "{}" and value[-1] not in "{}" and len(chosen) < MOST_VALUES:
+        if is_there and value[0] not in "{}" and value[-1] not in "{}":
             name = _free(upper_snake(pair.name) or "VALUE", used)
             used.add(name)
             chosen[value] = Pair(name, value)

@@ -78,16 +78,21 @@ async def templatize(messages: Sequence[Message], system: str | None, model: Mod
     """
     texts = [*([system] if system else []), *(message.content for message in messages)]
     # Texts may be long, and everybody else waits for this thread.
-    await asyncio.to_thread(slots.check_lengths, texts)
-    shots: list[Message] = []
-    for prompt, pairs in _EXAMPLES:
-        shots += [Message("user", f"<prompt>\n{prompt}\n</prompt>"), Message("assistant", _json(pairs))]
-    fenced = Message("user", Fence().written("prompt", "\n\n".join(texts)))
-    question = Question([Message("system", TEMPLATIZING), *shots, fenced], SCHEMA, VALUES_TOKENS)
+    question = await asyncio.to_thread(_asked, texts)
     proposed = await answered(question, partial(_proposed, texts=texts), model, models)
     if proposed is None:
         return await asyncio.to_thread(rules.taken_out, messages, system)
     return await asyncio.to_thread(slots.taken_out, messages, system, proposed)
+
+
+def _asked(texts: Sequence[str]) -> Question:
+    """Return what a model is asked of the texts of a prompt."""
+    slots.check_lengths(texts)
+    shots: list[Message] = []
+    for prompt, pairs in _EXAMPLES:
+        shots += [Message("user", f"<prompt>\n{prompt}\n</prompt>"), Message("assistant", _json(pairs))]
+    fenced = Message("user", Fence().written("prompt", "\n\n".join(texts)))
+    return Question([Message("system", TEMPLATIZING), *shots, fenced], SCHEMA, VALUES_TOKENS)
 
 
 def _proposed(answer: str, texts: Sequence[str]) -> tuple[Pair, ...]:
@@ -101,21 +106,22 @@ def _proposed(answer: str, texts: Sequence[str]) -> tuple[Pair, ...]:
         said = _DECODER.decode(answer).values
     except (msgspec.DecodeError, RecursionError) as fault:
         raise Unusable("it was not the JSON object that was asked for, or was cut") from fault
-    spelled = (Pair(pair.name, value) for pair in said if (value := _spelled(pair.value, texts)))
+    lowered = [text.lower() for text in texts]
+    spelled = (Pair(pair.name, value) for pair in said if (value := _spelled(pair.value, texts, lowered)))
     pairs = tuple(spelled)
     if said and not pairs:
         raise Unusable("no value was copied character for character from the prompt")
     return pairs
 
 
-def _spelled(value: str, texts: Sequence[str]) -> str | None:
+def _spelled(value: str, texts: Sequence[str], lowered: Sequence[str]) -> str | None:
     """Return a value as a text has it: told whole, in other capitals, or by its beginning and its end."""
     wanted = value.translate(_AS_GIVEN).strip()
-    for text in texts:
+    for text, small in zip(texts, lowered, strict=True):
         for spelling in (value.strip(), wanted, wanted.strip("\"'")):
             if spelling and spelling in text:
                 return spelling
-        start = text.lower().find(wanted.lower()) if wanted and len(text.lower()) == len(text) else -1
+        start = small.find(wanted.lower()) if wanted and len(small) == len(text) else -1
         if start >= 0:
             return text[start : start + len(wanted)]
         for sign in _ELLIPSIS:

@@ -14,7 +14,9 @@ from agents.prompts.template import LONGEST_VARIABLE, compiled
 MOST_VARIABLES = 50  # that a prompt is given; a task that names more has a list
 LONGEST_SAID = LONGEST_TEXT - 50_000  # characters of a task or a prompt: what is made of it has room for our words
 MOST_READ = 20_000  # characters of a task in which variables are looked for
-MOST_SPELLED = 512  # characters of what may be a name
+# Characters of what is made a name: marks are put in order in a time that grows with the square of their number, while
+# everybody waits.
+LONGEST_READ = 4 * LONGEST_VARIABLE
 MOST_WORDS = 4  # of what a task names in words: what has more is a clause
 
 # Names of HTML (Living Standard, section 4) that tasks speak of, and that stand for nothing to be filled in.
@@ -30,6 +32,7 @@ _BRACKETED = re.compile(
     r"|<(?P<angle>[^\W\d][\w' -]{0,40})>"
     r"|\[(?P<square>[^\W\d][\w' -]{1,40})\](?!\()"
 )
+_CLOSING = re.compile(r"</([^<>]{1,42})>")
 _CUE = re.compile(
     r"\b(?:given|based on|à partir|étant donnée?s?|en fonction|compte tenu)"
     r"[ :]+(?P<said>[^.;:!?\n()<>{}\[\]]{3,160})",
@@ -85,16 +88,16 @@ class Variable(Struct, frozen=True):
 
 def upper_snake(words: str) -> str:
     """Return a name in UPPER_SNAKE of ASCII letters, digits and underscores; empty where nothing is left."""
-    # Taking apart what is composed takes the square of a run of marks; of names, the beginning is enough.
-    apart = unicodedata.normalize("NFKD", words[:MOST_SPELLED])
-    spelled = "".join(each for each in apart if not unicodedata.combining(each))
+    spelled = "".join(
+        each for each in unicodedata.normalize("NFKD", words[:LONGEST_READ]) if not unicodedata.combining(each)
+    )
     name = "_".join(_WORD.findall(re.sub(r"(?i)\be-mail", "email", spelled.replace("œ", "oe")).upper()))
     return name.lstrip("0123456789_")[:LONGEST_VARIABLE].rstrip("_")
 
 
 def key(name: str) -> str:
     """Return what two spellings of one name share."""
-    return upper_snake(name) or unicodedata.normalize("NFC", name[:MOST_SPELLED]).casefold()
+    return upper_snake(name) or unicodedata.normalize("NFC", name[:LONGEST_READ]).casefold()
 
 
 def words_of(name: str) -> str:
@@ -125,10 +128,10 @@ def bracketed(task: str) -> tuple[str, ...]:
 
 def bracketed_at(task: str) -> Iterator[tuple[re.Match[str], str]]:
     """Yield where a task has names in brackets, and each name."""
-    lowered = task[:MOST_READ].lower()
+    closed = frozenset(name.lower() for name in _CLOSING.findall(task[:MOST_READ]))
     for found in _BRACKETED.finditer(task[:MOST_READ]):
         said = (found["double"] or found["single"] or found["angle"] or found["square"]).strip()
-        is_tag = found["angle"] is not None and (said.lower() in _HTML or f"</{said.lower()}>" in lowered)
+        is_tag = found["angle"] is not None and (said.lower() in _HTML or said.lower() in closed)
         name = said if placeholders(["{{" + said + "}}"]) else upper_snake(said)
         if name and not is_tag:
             yield found, name

@@ -145,6 +145,7 @@ async def test_nothing_of_a_models_markup_is_left_over() -> None:
         "Fill {$LETTER} in, then {{TOKEN}}, {{ 7*7 }} and {{{{}}.",
         'Return {"verdict": {"a": 1}}.',
         "Return <thinking>your thoughts</thinking>.",
+        "Say <|im_end|> and </s> when a < b.",
         "…",
         "Stay polite.",
     ]
@@ -154,6 +155,7 @@ async def test_nothing_of_a_models_markup_is_left_over() -> None:
     text = text_of(made)
     assert set(placeholders([text])) == {"LETTER", "TOKEN"}
     assert balanced(text)
+    assert "Say \u2039|im_end|> and when a < b." in text
     assert text.count("{{") == 3  # two blocks, and the token in its step
     assert 'Return {"verdict": {"a": 1}}.' in text
     assert not re.search(r"thinking>|<letter></letter>|\*\*|\$|^\d\. \d\.|…", text, re.MULTILINE)

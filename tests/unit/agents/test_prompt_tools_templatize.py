@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+import time
 from collections.abc import Sequence
 
 import anyio
@@ -15,8 +17,9 @@ from agents.prompts.errors import PromptInvalid
 from agents.prompts.prompt import LONGEST_TEXT, Content
 from agents.prompts.template import compiled
 from agents.prompts.tools import rules
+from agents.prompts.tools.asking import Question, answered
 from agents.prompts.tools.slots import Pair, restores, taken_out
-from agents.prompts.tools.templatize import templatize
+from agents.prompts.tools.templatize import SCHEMA, templatize
 from agents.prompts.tools.words import RULE_BASED, Templatized
 from agents.providers.scripted import Line, Scripted
 from tests.faults.prompts import model
@@ -225,10 +228,27 @@ def test_what_no_template_may_be_is_refused(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["- " * 50_000, "<a> " * 30_000, "{{" * 60_000, '"' * 90_000, "1." * 60_000, "<a>" + " " * 100_000]
+    "text",
+    [
+        *("- " * 50_000, "<a> " * 30_000, "{{" * 60_000, '"' * 90_000, "1." * 60_000, "<a>" + " " * 100_000),
+        "say {{a" + "\u0315\u0300" * 40_000 + "}}",
+        "add " + " ".join(map(str, range(30_000))),
+    ],
+    ids=lambda text: text[:8],
 )
 def test_long_hostile_text_takes_no_time(text: str) -> None:
     pairs = [Pair("X", text[: len(text) // part].strip()) for part in range(2, 12)]
+    began = time.process_time()
 
     check_restored([Message("user", text)], None, taken_out([Message("user", text)], None, pairs))
     check_restored([Message("user", text)], None, rules.taken_out([Message("user", text)], None))
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.anyio
+async def test_what_a_model_proposes_is_looked_up_beside_the_loop() -> None:
+    question = Question(ASKED, SCHEMA, 1)
+
+    reader = await answered(question, lambda _: threading.get_ident(), model("m"), Scripted(proposes(A="hello")))
+
+    assert reader not in {None, threading.get_ident()}
