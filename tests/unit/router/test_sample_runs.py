@@ -32,16 +32,22 @@ SOMEBODY = Principal("somebody", "access", 1 << 53)
 
 
 class Crowd:
-    """A provider that answers once nobody else comes, and counts how many were there at a time."""
+    """A provider that answers once as many came as it awaits, and nobody else; it counts who was there at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, awaited: int = 1) -> None:
         self.here = 0
         self.most = 0
+        self.awaited = awaited
+        self.came = asyncio.Event()
 
     async def stream(self, prompt: Prompt) -> Events:
         del prompt
         self.here += 1
         self.most = max(self.most, self.here)
+        if self.here == self.awaited:
+            self.came.set()
+        async with asyncio.timeout(30):
+            await self.came.wait()
         for _ in range(50):
             await asyncio.sleep(0)
         self.here -= 1
@@ -120,7 +126,7 @@ async def desk(tmp_path: Path):
 
 async def test_a_vendor_gets_a_few_at_a_time_and_the_embedded_model_one(desk):
     for model, most in (("gpt-4o", AT_ONCE), (EMBEDDED, 1)):
-        crowd = Crowd()
+        crowd = Crowd(awaited=most)
 
         report = await runs_of(desk, crowd, model, SOMEBODY).report(samples(7))
 
