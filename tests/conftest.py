@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.gateway import OLD_SECRET, SECRET, Client, Gateway, environment, vendors
@@ -17,6 +18,9 @@ ENOUGH = 4 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shared processor may pause any example for longer than Hypothesis waits; what is slow has a bound of its own.
+    hypothesis.settings.register_profile("house", deadline=None)
+    hypothesis.settings.load_profile("house")
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH:
         # Thousands of databases are written and thrown away: what they keep must survive a process, not the power.
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
