@@ -59,7 +59,7 @@ from router.families import (
     id_headers,
 )
 from router.limit_refusals import LIMITED, limit_refusal
-from router.overspend import code_of, openai_of, reason_of
+from router.overspend import code_of, openai_of, reason_of, wait_of
 from router.texts import INVALID, NO_KEY, TEXTS, Text
 from router.vendor_refusals import anthropic_problem, anthropic_status, langfuse_problem
 from storage.errors import StorageDown
@@ -207,7 +207,8 @@ def refusal_of(error: Exception, family: Family = F1) -> Refused:
     if isinstance(error, Refused):
         return error
     if isinstance(error, BudgetSpent | FootprintUnknown):
-        return Refused(code_of(error), reason_of(error, family), openai=openai_of(error))
+        wait_s = wait_of(error) if family is Family.F2 else None
+        return Refused(code_of(error), reason_of(error, family), openai=openai_of(error), retry_after=wait_s)
     kinds = type(error).__mro__
     code = next((STATUS[kind] for kind in kinds if kind in STATUS), "internal")
     if isinstance(error, LIMITED):

@@ -1,5 +1,7 @@
 """What a caller reads when a budget stops a request: the code of the unit, and OpenAI's own for whose budget it is."""
 
+from datetime import UTC, datetime
+
 from accounts.decimals import as_text
 from accounts.errors import BudgetSpent, FootprintUnknown
 from router.families import Family
@@ -25,6 +27,13 @@ def openai_of(error: BudgetSpent | FootprintUnknown) -> tuple[str, str]:
     if isinstance(error, BudgetSpent):
         return QUOTA, OPENAI_CODES.get((error.unit, error.scope), QUOTA)
     return QUOTA, QUOTA
+
+
+def wait_of(error: BudgetSpent | FootprintUnknown) -> float | None:
+    """Return after how many seconds the next window opens, which family F2 tells with every 429 (3.1.3)."""
+    if isinstance(error, FootprintUnknown):
+        return None
+    return max(1.0, (error.resets_at - datetime.now(UTC)).total_seconds())
 
 
 def reason_of(error: BudgetSpent | FootprintUnknown, family: Family) -> str:

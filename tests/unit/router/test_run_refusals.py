@@ -1,7 +1,7 @@
 """A run refuses with the seed's statuses alone, and a failure of whoever is below it is a failure of the run."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -89,3 +89,13 @@ def test_a_refusal_of_the_accounts_is_told_in_their_own_words() -> None:
         """This is odd."""
 
     assert RUNS.answer_to(Odd(), "req_1").status == 400
+
+
+def test_spent_budget_says_when_its_window_ends() -> None:
+    ends = datetime.now(UTC) + timedelta(hours=1)
+
+    answer = RUNS.answer_to(BudgetSpent("EUR", "key", Decimal(1), ends), "req_1")
+
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    assert 3500 < int(headers["retry-after"]) <= 3600
+    assert headers["x-should-retry"] == "false"
