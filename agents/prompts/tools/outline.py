@@ -41,11 +41,12 @@ _SCHEMA = (
     b'"answer":{"type":"string","maxLength":200}}}'
 )
 _MARK = re.compile(r"^(?:[-*•]|\(?\d{1,2}[.):])\s+")
-# What may stand for a variable in a model's words: {{NAME}}, {NAME}, <name>, NAME. Braces of JSON are none of these.
+# What may stand for a variable in a model's words: {{NAME}}, {NAME}, <name>, [NAME], NAME. Braces of JSON do not.
 _NAMED = re.compile(
     r"\{\{[ \t]*\$?(?P<double>[^{}]{0,200}?)[ \t]*\}\}"
     r"|\{[ \t]*\$?(?P<single>[^\W\d]\w{0,63})[ \t]*\}"
     r"|<(?P<closing>/?)[ \t]*(?P<angle>[^\W\d][\w.:-]{0,60})(?:\s[^<>]{0,200})?/?>"
+    r"|\[(?P<square>[A-Z][A-Z0-9_]{1,40})\](?!\()"
     r"|(?P<bare>\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)*\b)"
 )
 _NAME = re.compile(r"\w+")
@@ -229,7 +230,7 @@ def _defused(text: str) -> str:
 
 def _named(match: re.Match[str], before: str, by_name: Mapping[str, Variable]) -> str:
     """Return what stands in a line for what may be a variable."""
-    said = (match["double"] or match["single"] or match["angle"] or match["bare"] or "").strip()
+    said = (match["double"] or match["single"] or match["angle"] or match["square"] or match["bare"] or "").strip()
     variable = by_name.get(said) or by_name.get(key(said))
     if match["closing"]:
         return ""

@@ -142,7 +142,7 @@ async def test_a_verdict_is_reasoned_before_it_is_given() -> None:
 async def test_nothing_of_a_models_markup_is_left_over() -> None:
     steps = [
         "1. Read **LETTER** within <letter></letter>.",
-        "Fill {$LETTER} in, then {{TOKEN}}, {{ 7*7 }} and {{{{}}.",
+        "Fill [LETTER] and {$LETTER} in, leave [SHEET] out, then {{TOKEN}}, {{ 7*7 }} and {{{{}}.",
         'Return {"verdict": {"a": 1}}.',
         "Return <thinking>your thoughts</thinking>.",
         "Say <|im_end|> and </s> when a < b.",
@@ -158,7 +158,7 @@ async def test_nothing_of_a_models_markup_is_left_over() -> None:
     assert "Say \u2039|im_end|> and when a < b." in text
     assert text.count("{{") == 3  # two blocks, and the token in its step
     assert 'Return {"verdict": {"a": 1}}.' in text
-    assert not re.search(r"thinking>|<letter></letter>|\*\*|\$|^\d\. \d\.|…", text, re.MULTILINE)
+    assert not re.search(r"thinking>|<letter></letter>|\*\*|\$|\[|^\d\. \d\.|…", text, re.MULTILINE)
 
 
 MARKUP = st.lists(
