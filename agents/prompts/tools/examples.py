@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 from agents.messages import Message
 
 Outlined = tuple[str, dict[str, Any]]
 ECHO = 0.75  # of the words of a line that stand in one line of an example: it was copied
-FEWEST_WORDS = 4  # of a line that can be told to be a copy
+FEWEST_WORDS = 4  # of a line that is told by its words; a shorter one is told by its letters
+SAME = 0.9
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 _BOOKING: Outlined = (
@@ -136,7 +138,10 @@ _IMPROVED: dict[str, tuple[str, str, dict[str, Any]]] = {
 def echoes(line: str) -> bool:
     """Tell whether a line says what an example says: small models copy instead of writing."""
     words = _words(line)
-    return len(words) >= FEWEST_WORDS and any(len(words & shown) >= ECHO * len(words) for shown in _SHOWN)
+    if len(words) >= FEWEST_WORDS:
+        return any(len(words & shown) >= ECHO * len(words) for shown in map(_words, _SHOWN))
+    alike = (SequenceMatcher(None, line, shown) for shown in _SHOWN)
+    return any(each.real_quick_ratio() >= SAME and each.ratio() >= SAME for each in alike)
 
 
 def generated(language: str) -> list[Message]:
@@ -163,7 +168,7 @@ def _words(line: str) -> frozenset[str]:
 
 
 _SHOWN = [
-    _words(line)
+    line
     for outline in (
         *(outline for shown in _GENERATED.values() for _, outline in shown),
         *(outline for _, _, outline in _IMPROVED.values()),

@@ -214,6 +214,7 @@ UNUSABLE = {
     "empty": says(json.dumps(OUTLINE | {"opening": " "})),
     "one step": outlined(steps=["Read the letter.", "Read the letter."]),
     "copied from the example": outlined(steps=json.loads(generated("fr")[1].content)["steps"]),
+    "copied, almost": outlined(steps=["Quartante mots au plus.", "Forty words at most", "Read {{LETTER}} well."]),
     "nothing": (Done(),),
 }
 
