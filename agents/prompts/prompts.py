@@ -46,7 +46,7 @@ class Prompts:
         self._database = database
         self.noticed_s = noticed_s
 
-    async def create(self, project_id: str, new: NewPrompt, author: str) -> StoredPrompt:  # noqa: ARG002 - of whoever makes one with a version
+    async def create(self, project_id: str, new: NewPrompt) -> StoredPrompt:
         """Make a prompt without versions.
 
         Raises:

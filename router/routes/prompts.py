@@ -68,7 +68,7 @@ async def create_prompt(request: Request[Principal, Any, Any]) -> PromptAnswer:
     elif asked.labels or asked.note or asked.config != Config():
         raise PromptInvalid("'config', 'note' and 'labels' are those of a version: send a 'template'", param="template")
     else:
-        prompt = await desk.prompts.create(desk.project_id, new, desk.author)
+        prompt = await desk.prompts.create(desk.project_id, new)
     return await _answered(prompt, version)
 
 

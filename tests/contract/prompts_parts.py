@@ -50,7 +50,7 @@ async def kept(url, project=None):
 async def with_versions(url, count):
     """A prompt with so many drafts, each of which says its number."""
     async with kept(url) as prompts:
-        await prompts.create(NewPrompt(name=NAME), "ana")
+        await prompts.create(NewPrompt(name=NAME))
         for number in range(1, count + 1):
             await prompts.add(NAME, saying(f"I am {number}"), "ana")
         yield prompts

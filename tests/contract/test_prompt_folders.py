@@ -46,7 +46,7 @@ async def some(prompts: Prompts) -> None:
     await prompts.create_with(
         HERE, NewPrompt(name="email de bienvenue", category="Support/mails"), Draft(content=chat), ""
     )
-    await prompts.create(HERE, NewPrompt(name="empty"), "me")
+    await prompts.create(HERE, NewPrompt(name="empty"))
 
 
 async def test_what_goes_out_comes_in_elsewhere_exactly_and_goes_out_from_there_the_same(url, tmp_path):

@@ -46,10 +46,10 @@ async def test_names_are_unique_in_a_project_and_free_in_others(shared_url):
     async with kept(shared_url) as prompts:
         others = prompts.beside()
         for project, name in ((prompts, COMPOSED), (others, COMPOSED), (prompts, COMPOSED.lower())):
-            await project.create(NewPrompt(name=name), "ana")
+            await project.create(NewPrompt(name=name))
 
         with pytest.raises(PromptTaken, match=COMPOSED):
-            await prompts.create(NewPrompt(name=DECOMPOSED), "ana")
+            await prompts.create(NewPrompt(name=DECOMPOSED))
         with pytest.raises(PromptTaken):
             await prompts.create_with(NewPrompt(name=COMPOSED), saying("x"), "ana")
         with pytest.raises(PromptTaken):
@@ -62,9 +62,9 @@ async def test_names_are_unique_in_a_project_and_free_in_others(shared_url):
 async def test_of_many_who_want_one_name_one_gets_it(shared_url):
     async with kept(shared_url) as prompts:
         for number in range(6):
-            await prompts.create(NewPrompt(name=f"p{number}"), "ana")
+            await prompts.create(NewPrompt(name=f"p{number}"))
         moves = [prompts.change(f"p{number}", PromptChange(name="wanted")) for number in range(6)]
-        makes = [prompts.create(NewPrompt(name="wanted"), "ana") for _ in range(3)]
+        makes = [prompts.create(NewPrompt(name="wanted")) for _ in range(3)]
         outcomes = await asyncio.gather(*moves, *makes, return_exceptions=True)
 
     assert sorted(type(each).__name__ for each in outcomes) == ["PromptTaken"] * 8 + ["StoredPrompt"]
@@ -88,8 +88,8 @@ async def test_a_list_is_by_name_in_the_same_order_on_every_database(shared_url)
     names = ["Z", "a", "b/c", "b d", "É", "é", "😀", "\ufb01"]
     async with kept(shared_url) as prompts:
         for name in names:
-            await prompts.create(NewPrompt(name=name), "ana")
-        await prompts.beside().create(NewPrompt(name="c"), "ana")
+            await prompts.create(NewPrompt(name=name))
+        await prompts.beside().create(NewPrompt(name="c"))
         listed, after, more = [], "", True
         while more:
             page = await prompts.page(after=after, limit=3)
@@ -125,7 +125,7 @@ async def test_a_list_is_narrowed_by_category_tag_and_words(shared_url, asked, f
             NewPrompt(name="c", category="Mails", tags=("xx", "Résumé")),
             NewPrompt(name="d", description="100% sûr"),
         ):
-            await prompts.create(new, "ana")
+            await prompts.create(new)
 
         assert [prompt.name for prompt in (await prompts.page(**asked)).rows] == found
 
@@ -205,7 +205,7 @@ async def test_whatever_changes_a_prompt_is_noticed(shared_url):
         await revision.look()
         before = len(seen)
         changes = (
-            lambda: prompts.create(NewPrompt(name="p"), "ana"),
+            lambda: prompts.create(NewPrompt(name="p")),
             lambda: prompts.add("p", saying("1"), "ana"),
             lambda: prompts.edit("p", 1, saying("2")),
             lambda: prompts.promote("p", 1, "ana"),
@@ -224,7 +224,7 @@ async def test_whatever_changes_a_prompt_is_noticed(shared_url):
 async def test_a_change_is_answered_once_nobody_goes_by_what_was_before(shared_url):
     async with opened(shared_url) as database:
         began = monotonic()
-        await Prompts(database, noticed_s=0.2).create(uuid4().hex, NewPrompt(name="r"), "ana")
+        await Prompts(database, noticed_s=0.2).create(uuid4().hex, NewPrompt(name="r"))
 
         assert monotonic() - began >= 0.2
 

@@ -124,7 +124,7 @@ async def expecting(model, step, text):
 async def lived(url, steps):
     model = Model()
     async with kept(url) as prompts:
-        await prompts.create(NewPrompt(name=NAME), "ana")
+        await prompts.create(NewPrompt(name=NAME))
         for turn, step in enumerate([*[("add",)] * 3, *steps]):
             text = f"as of {turn}"
             told, meant = [

@@ -143,7 +143,7 @@ async def test_prompts_are_listed_with_the_versions_that_fit(shared_url):
     async with press(shared_url) as desk:
         for name, labels, tags in (("b", ["production"], ("t",)), ("a", ["x"], ("t", "u")), ("b", ["x"], None)):
             await desk.publish(name, labels=labels, tags=tags)
-        await desk.prompts.create(desk.project, NewPrompt(name="no version"), "ana")
+        await desk.prompts.create(desk.project, NewPrompt(name="no version"))
 
         assert await desk.names() == [("a", [1]), ("b", [1, 2])]
         assert await desk.names(name="b") == [("b", [1, 2])]
