@@ -25,7 +25,7 @@ VALUES = {"texte": "é\u0000\n{{x}}", "nombre": 10**30, "part": 0.1, "oui": True
 @asynccontextmanager
 async def shelf(url: str) -> AsyncIterator[tuple[Database, Samples, StoredPrompt]]:
     async with opened(url) as database:
-        prompt = await Prompts(database, 0).create(f"proj-{uuid.uuid4()}", NewPrompt(name="Accueil"), "tests")
+        prompt = await Prompts(database, 0).create(f"proj-{uuid.uuid4()}", NewPrompt(name="Accueil"))
         yield database, Samples(database), prompt
 
 
@@ -56,7 +56,7 @@ async def test_name_is_kept_once_whoever_keeps_it_at_the_same_time(shared_url):
 async def test_samples_are_named_in_the_order_wanted_and_only_by_their_own_prompt(shared_url):
     async with shelf(shared_url) as (database, samples, prompt):
         one, two, three = [await samples.keep(prompt.id, f"cas {n}", {}, ANSWER, "tests") for n in range(3)]
-        other = await Prompts(database, 0).create(prompt.project_id, NewPrompt(name="Autre"), "tests")
+        other = await Prompts(database, 0).create(prompt.project_id, NewPrompt(name="Autre"))
 
         assert await samples.these(prompt.id, [three.id, one.id, three.id]) == [three, one]
         for prompt_id, sample_id in ((other.id, two.id), (prompt.id, "smp_none"), (prompt.id, "\0"), (prompt.id, "é")):
