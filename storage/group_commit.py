@@ -204,6 +204,8 @@ class GroupCommit:
                 self._tell_loop(self._refuse, units[0], refused)
             return
         batch.committed()
+        # Before anybody hears of it: whoever does may hand over the next unit at once.
+        self._healthy = True
         self._units = self._units[len(units) :]
         self._tell_loop(self._waiting.settle, list(zip(units, outcomes, strict=True)))
 
