@@ -1,8 +1,5 @@
 """Fixtures: one fake vendor and one gateway for the whole run, others on demand."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,27 +10,11 @@ from tests.gateway import OLD_SECRET, SECRET, Client, Gateway, environment, vend
 from tests.servers import PostgresServer, ValkeyServer
 from tests.upstream import MISTRAL_KEY, Upstream
 
-MEMORY = Path("/dev/shm")
-ENOUGH = 4 << 30
-
-
-def _may_hold_all(place: Path) -> bool:
-    # Servers are started from there as well.
-    return (
-        place.is_dir()
-        and shutil.disk_usage(place).free >= ENOUGH
-        and not os.statvfs(place).f_flag & os.ST_NOEXEC
-        and os.access(place, os.W_OK)
-    )
-
 
 def pytest_configure(config: pytest.Config) -> None:
     # A shared processor may pause any example for longer than Hypothesis waits; what is slow has a bound of its own.
     hypothesis.settings.register_profile("house", deadline=None)
     hypothesis.settings.load_profile("house")
-    if "TMPDIR" not in os.environ and _may_hold_all(MEMORY):
-        # Thousands of databases are written and thrown away: what they keep must survive a process, not the power.
-        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
     config.addinivalue_line("markers", "prove: takes long; runs in `make prove` (pytest -m prove) only")
 
 

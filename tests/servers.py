@@ -18,6 +18,9 @@ from tests.gateway import free_port
 _NOBODY = 65534
 _PASSWORD = "password-of-the-tests"
 _PATIENCE = 20.0
+# What they keep must survive a process, not the power.
+_MEMORY = Path("/dev/shm")
+_ENOUGH = 4 << 30
 
 
 def _package(name: str) -> Path:
@@ -28,11 +31,18 @@ def _package(name: str) -> Path:
     return Path(spec.origin).parent
 
 
+def _place() -> Path | None:
+    """Return where servers keep their files: in memory where that is large enough and may hold programs."""
+    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK) or os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+        return None
+    return _MEMORY if shutil.disk_usage(_MEMORY).free >= _ENOUGH else None
+
+
 class Server:
     """A server process in a folder of its own, on a port that it keeps."""
 
     def __init__(self, name: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"router-{name}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"router-{name}-", dir=_place()))
         self.port = free_port()
         # PostgreSQL refuses to run as root.
         self.user = _NOBODY if os.geteuid() == 0 else None

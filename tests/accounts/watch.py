@@ -20,7 +20,7 @@ SELECT budget_id, spent FROM budget_windows
 UNION ALL SELECT substr(counter, 1, instr(counter, '@') - 1), amount FROM holds WHERE counter LIKE 'bud%@%'
 """
 OF_POSTGRES = SPENT_AND_HELD.replace("substr(counter, 1, instr(counter, '@') - 1)", "split_part(counter, '@', 1)")
-PAUSE_S = 0.01
+PAUSE_S = 0.002
 
 
 @dataclass

@@ -172,7 +172,8 @@ def test_no_project_takes_every_place(admin: Administrator, caller: Caller) -> N
         for wire in wires:
             wire.sendall(head_of(crowd, 5_000) + beginning)
 
-        assert within(10, lambda: send(crowd, b"no audio").status_code == 503)
+        # One alone may meet the place of the one before it; once the crowd has them all, none is ever free.
+        assert within(20, lambda: all(send(crowd, b"no audio").status_code == 503 for _ in range(5)))
         refused(send(crowd, b"no audio"), 503, "overloaded")
         refused(send(other, b"no audio"), 400, "invalid_request")
     finally:
